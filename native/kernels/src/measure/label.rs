@@ -13,98 +13,27 @@
 //! Threads take slabs of lines. Lines on both sides of a seam are joined after that.
 
 mod join;
+#[cfg(target_arch = "x86_64")]
+mod pack;
 mod slab;
 mod structure;
+mod unite;
 #[cfg(target_arch = "x86_64")]
 mod wide;
 mod write;
 
-use crate::array::sample::{Bool, Sample};
+use crate::array::sample::Bool;
 use crate::array::view::{View, ViewMut};
 use crate::error::{KernelError, Result};
 use crate::exec::simd::dispatch;
 use crate::exec::threads;
 use crate::match_dtype;
-use crate::memory::{self, CollectVec, Zero};
+use crate::memory::{self, CollectVec};
 use join::{join_runs, join_slabs, number_roots};
 use ndarray::{ArrayViewD, ArrayViewMutD, Axis};
-use slab::{FindRuns, Slab, slabs_of};
+use slab::{FindRuns, RunNumber, slabs_of};
 use structure::Neighbours;
-use write::{number_runs, write_line, write_lines};
-
-/// Pixels between two checks for an interrupt.
-const CHECK_EVERY: usize = 1 << 20;
-
-/// The number of a run, or a label.
-trait RunNumber: Zero + Ord + Send + Sync {
-    fn new(number: usize) -> Self;
-    fn get(self) -> usize;
-
-    /// A slab of numbers of 32 bits.
-    fn narrow(slab: &mut Slab<Self>) -> Option<&mut Slab<u32>>;
-}
-
-impl RunNumber for u32 {
-    #[inline(always)]
-    fn new(number: usize) -> Self {
-        number as Self
-    }
-
-    #[inline(always)]
-    fn get(self) -> usize {
-        self as usize
-    }
-
-    fn narrow(slab: &mut Slab<Self>) -> Option<&mut Slab<u32>> {
-        Some(slab)
-    }
-}
-
-impl RunNumber for usize {
-    #[inline(always)]
-    fn new(number: usize) -> Self {
-        number
-    }
-
-    #[inline(always)]
-    fn get(self) -> usize {
-        self
-    }
-
-    fn narrow(_: &mut Slab<Self>) -> Option<&mut Slab<u32>> {
-        None
-    }
-}
-
-/// An element of the output.
-trait LabelSample: Sample {
-    fn of_label(label: usize) -> Self;
-
-    /// Elements of 32 bits.
-    fn narrow(elements: &mut [Self]) -> Option<&mut [i32]>;
-}
-
-impl LabelSample for i32 {
-    #[inline(always)]
-    fn of_label(label: usize) -> Self {
-        label as i32
-    }
-
-    fn narrow(elements: &mut [Self]) -> Option<&mut [i32]> {
-        Some(elements)
-    }
-}
-
-impl LabelSample for i64 {
-    #[inline(always)]
-    fn of_label(label: usize) -> Self {
-        label as i64
-    }
-
-    fn narrow(_: &mut [Self]) -> Option<&mut [i32]> {
-        None
-    }
-}
+use write::{LabelSample, number_runs, write_line, write_lines};
 
 /// Label the components of the nonzero elements of `input`; return how many there are.
 ///

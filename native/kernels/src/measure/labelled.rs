@@ -7,8 +7,6 @@ use crate::error::{KernelError, Result};
 use crate::exec::simd::{Level, level};
 use crate::exec::threads;
 use crate::match_dtype;
-#[cfg(target_arch = "x86_64")]
-use crate::measure::objects::wide::{self, Boxes};
 use crate::measure::run_buffer::{Numbering, RunBuffer};
 #[cfg(target_arch = "x86_64")]
 use crate::measure::runs::avx512;
@@ -39,15 +37,9 @@ pub(super) trait Label: Sample {
     fn find_wide(_labels: &[Self], _buffer: &mut RunBuffer, _numbering: Numbering) -> bool {
         false
     }
-
-    /// Widen boxes, if they are integers, and not too large; return whether it was done.
-    #[cfg(target_arch = "x86_64")]
-    fn widen_boxes(_labels: &[Self], _boxes: &mut Boxes<'_>) -> bool {
-        false
-    }
 }
 
-/// Runs and boxes of integers.
+/// Runs of integers.
 macro_rules! find_wide {
     () => {
         #[cfg(target_arch = "x86_64")]
@@ -63,12 +55,6 @@ macro_rules! find_wide {
                 }
             }
             true
-        }
-
-        #[cfg(target_arch = "x86_64")]
-        fn widen_boxes(labels: &[Self], boxes: &mut Boxes<'_>) -> bool {
-            // SAFETY: there are boxes only where the processor has what it takes.
-            unsafe { wide::widen(labels, boxes) }
         }
     };
 }

@@ -3,7 +3,7 @@
 //! Of lines that follow one another with the same labels at the same places, the first and the last one of a plane count.
 
 #[cfg(target_arch = "x86_64")]
-pub(in crate::measure) mod wide;
+mod wide;
 
 use crate::array::index::advance;
 use crate::array::view::View;
@@ -15,6 +15,8 @@ use crate::measure::run_buffer::Numbering;
 use crate::measure::runs::{BlockLines, RunBlock, for_each_run_block};
 use crate::memory;
 use ndarray::ArrayViewMutD;
+#[cfg(target_arch = "x86_64")]
+use wide::{Boxes, WideLabel};
 
 /// No element yet: less than all that is compared with it, and than its negative.
 const NONE: i64 = i64::MIN;
@@ -81,10 +83,10 @@ pub fn find_all_objects(labels: &View<'_>) -> Option<Vec<i64>> {
 
 /// The boxes of so many objects, or of all.
 #[cfg(target_arch = "x86_64")]
-fn wide_boxes<'a>(objects: Option<usize>, labels: &'a View<'_>) -> Option<wide::Boxes<'a>> {
-    let mut boxes = wide::Boxes::new(objects, labels.shape())?;
+fn wide_boxes<'a>(objects: Option<usize>, labels: &'a View<'_>) -> Option<Boxes<'a>> {
+    let mut boxes = Boxes::new(objects, labels.shape())?;
     let is_done = match_dtype!(View, labels, array => {
-        array.as_slice().is_some_and(|labels| Label::widen_boxes(labels, &mut boxes))
+        array.as_slice().is_some_and(|labels| WideLabel::widen_boxes(labels, &mut boxes))
     });
     is_done.then_some(boxes)
 }

@@ -60,13 +60,13 @@ pub fn sum(
     means: Option<&[f64]>,
     least: u32,
 ) -> Result<u32> {
-    add_up(sums, Counts { table: counts, is_listed: false }, labels, values, means, least)
+    add_up(sums, RunCounts { table: counts, is_listed: false }, labels, values, means, least)
 }
 
 /// As [`sum`].
 fn add_up(
     sums: &mut [f64],
-    counts: Counts<'_>,
+    counts: RunCounts<'_>,
     labels: &View<'_>,
     values: &View<'_>,
     means: Option<&[f64]>,
@@ -82,7 +82,7 @@ fn add_up(
         View::U16(array) if exact => add_whole(sums, counts, labels, array, least),
         View::I16(array) if exact => add_whole(sums, counts, labels, array, least),
         _ => match_dtype!(View, values, array => match means {
-            Some(means) => add_terms(sums, Counts { table: &mut [], is_listed: true }, labels, array, SquareFrom(means), least),
+            Some(means) => add_terms(sums, RunCounts { table: &mut [], is_listed: true }, labels, array, SquareFrom(means), least),
             None => add_terms(sums, counts, labels, array, Itself, least),
         }),
     })
@@ -115,7 +115,7 @@ pub fn sum_asked(
     });
     let mut sums_of_all = memory::zeros(end as usize);
     let mut counts_of_all = memory::zeros(if counts.is_some() { end as usize } else { 0 });
-    let counted = Counts { table: &mut counts_of_all, is_listed: true };
+    let counted = RunCounts { table: &mut counts_of_all, is_listed: true };
     let largest = add_up(&mut sums_of_all, counted, labels, values, None, least as u32)?;
     let row = |label: &i64| usize::try_from(*label).unwrap_or(usize::MAX);
     for (sum, label) in sums.iter_mut().zip(asked) {
@@ -130,7 +130,7 @@ pub fn sum_asked(
 /// Add the terms of the elements of each label in their order, and count labels; return the largest label.
 fn add_terms<T: Lanes, M: Term>(
     sums: &mut [f64],
-    mut counts: Counts<'_>,
+    mut counts: RunCounts<'_>,
     labels: &View<'_>,
     array: &ArrayViewD<'_, T>,
     term: M,
@@ -226,7 +226,7 @@ impl Adding {
 /// Add values whose sums are exact, and count labels; return the largest label.
 fn add_whole<T: PackedSample + Lanes>(
     sums: &mut [f64],
-    mut counts: Counts<'_>,
+    mut counts: RunCounts<'_>,
     labels: &View<'_>,
     array: &ArrayViewD<'_, T>,
     least: u32,
@@ -272,14 +272,14 @@ fn add_whole<T: PackedSample + Lanes>(
 }
 
 /// How often labels occur.
-struct Counts<'a> {
+struct RunCounts<'a> {
     /// Empty if they are not counted.
     table: &'a mut [i64],
     /// Whether labels without a sum need no count.
     is_listed: bool,
 }
 
-impl Counts<'_> {
+impl RunCounts<'_> {
     /// Count a block's labels; `list` has its runs with a sum.
     fn count(&mut self, block: &RunBlock<'_>, list: Option<&RunList>) {
         if self.table.is_empty() {

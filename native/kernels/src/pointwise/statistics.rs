@@ -150,8 +150,8 @@ pub fn mean_and_std<T: Sample>(lane: Lane<'_, T>, skips_zeros: bool) -> Option<[
     if taken == 0 {
         return None;
     }
-    let mean = Reader { lane, at: 0, skips_zeros, about: None }.sum(taken) / taken as f64;
-    let squares = Reader { lane, at: 0, skips_zeros, about: Some(mean) }.sum(taken);
+    let mean = LaneReader { lane, at: 0, skips_zeros, about: None }.sum(taken) / taken as f64;
+    let squares = LaneReader { lane, at: 0, skips_zeros, about: Some(mean) }.sum(taken);
     Some([mean, (squares / taken as f64).sqrt()])
 }
 
@@ -159,14 +159,14 @@ pub fn mean_and_std<T: Sample>(lane: Lane<'_, T>, skips_zeros: bool) -> Option<[
 const BLOCK: usize = 128;
 
 /// Reads values in their order, for a sum of them or of their squares about a mean.
-struct Reader<'a, T> {
+struct LaneReader<'a, T> {
     lane: Lane<'a, T>,
     at: usize,
     skips_zeros: bool,
     about: Option<f64>,
 }
 
-impl<T: Sample> Reader<'_, T> {
+impl<T: Sample> LaneReader<'_, T> {
     /// The sum of the next `n` values.
     fn sum(&mut self, n: usize) -> f64 {
         if n <= BLOCK {
@@ -206,7 +206,7 @@ impl<T: Sample> Reader<'_, T> {
     }
 }
 
-struct SumBlock<'r, 'a, T>(&'r mut Reader<'a, T>, usize);
+struct SumBlock<'r, 'a, T>(&'r mut LaneReader<'a, T>, usize);
 
 impl<T: Sample> Kernel for SumBlock<'_, '_, T> {
     type Output = f64;

@@ -1,10 +1,10 @@
 //! Components, from runs that touch: a run has the label of the first run that it touches, and later ones join labels.
 
-use super::slab::{BEYOND, LineBits, Slab, line_bits, moved};
+use super::slab::{BEYOND, CHECK_EVERY, LineBits, RunNumber, Slab, line_bits, moved};
 use super::structure::{LineIndex, Neighbours};
+use super::unite::unite;
 #[cfg(target_arch = "x86_64")]
 use super::wide;
-use super::{CHECK_EVERY, RunNumber};
 use crate::array::packing::WORD;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::exec::threads;
@@ -100,32 +100,6 @@ fn for_each_touching<N: RunNumber>(
             let place = word * WORD + places.trailing_zeros() as usize;
             places &= places - 1;
             work(line.run_at(place), earlier.run_at(place + last - 1));
-        }
-    }
-}
-
-/// Join two components (Rem's algorithm): parents are smaller than their children, or themselves.
-#[inline(always)]
-pub(super) fn unite<N: RunNumber>(parents: &mut [N], label: usize, other: usize) {
-    let (mut label, mut other) = (label, other);
-    loop {
-        let (above, below) = (parents[label].get(), parents[other].get());
-        if above == below {
-            return;
-        }
-        // Hang the one with the larger parent below the smaller parent, and go on with what it hung below.
-        if above > below {
-            parents[label] = N::new(below);
-            if label == above {
-                return;
-            }
-            label = above;
-        } else {
-            parents[other] = N::new(above);
-            if other == below {
-                return;
-            }
-            other = below;
         }
     }
 }

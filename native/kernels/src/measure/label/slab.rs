@@ -1,20 +1,63 @@
 //! Lines of pixels as bits, and the numbers of their runs.
 
-use super::structure::Neighbours;
 #[cfg(target_arch = "x86_64")]
-use super::wide;
-use super::{CHECK_EVERY, RunNumber};
+use super::pack;
+use super::structure::Neighbours;
 use crate::array::packing::{WORD, pack_row};
 use crate::array::sample::Sample;
 use crate::array::view::View;
 use crate::exec::simd::Kernel;
 use crate::exec::threads;
-use crate::memory::{self, CollectVec};
+use crate::memory::{self, CollectVec, Zero};
 use ndarray::{ArrayViewD, Axis};
 use std::ops::Range;
 
 /// Elements after the labels of a slab's runs, which loops may read or write in vain.
 pub(super) const BEYOND: usize = 64;
+
+/// Pixels between two checks for an interrupt.
+pub(super) const CHECK_EVERY: usize = 1 << 20;
+
+/// The number of a run, or a label.
+pub(super) trait RunNumber: Zero + Ord + Send + Sync {
+    fn new(number: usize) -> Self;
+    fn get(self) -> usize;
+
+    /// A slab of numbers of 32 bits.
+    fn narrow(slab: &mut Slab<Self>) -> Option<&mut Slab<u32>>;
+}
+
+impl RunNumber for u32 {
+    #[inline(always)]
+    fn new(number: usize) -> Self {
+        number as Self
+    }
+
+    #[inline(always)]
+    fn get(self) -> usize {
+        self as usize
+    }
+
+    fn narrow(slab: &mut Slab<Self>) -> Option<&mut Slab<u32>> {
+        Some(slab)
+    }
+}
+
+impl RunNumber for usize {
+    #[inline(always)]
+    fn new(number: usize) -> Self {
+        number
+    }
+
+    #[inline(always)]
+    fn get(self) -> usize {
+        self
+    }
+
+    fn narrow(_: &mut Slab<Self>) -> Option<&mut Slab<u32>> {
+        None
+    }
+}
 
 /// Bits of a line, and numbers of its runs.
 #[derive(Clone, Copy)]
@@ -157,7 +200,7 @@ impl<T: Sample, N: RunNumber> Kernel for FindRuns<'_, T, N> {
 #[inline(always)]
 fn pack<T: Sample>(line: &[T], words: &mut [u64]) {
     #[cfg(target_arch = "x86_64")]
-    if wide::pack(line, words) {
+    if pack::pack(line, words) {
         return;
     }
     pack_row(line, words, 0, 0);

@@ -18,10 +18,10 @@
 //!
 //! Labels are written through a table of those of a word's runs, at most 32, in which 16 pixels are looked up at once.
 
-use super::CHECK_EVERY;
-use super::join::unite;
-use super::slab::{BEYOND, LineBits, Slab, line_bits, moved};
+use super::pack::mask_of;
+use super::slab::{BEYOND, CHECK_EVERY, LineBits, Slab, line_bits, moved};
 use super::structure::{LineIndex, Neighbours};
+use super::unite::unite;
 use crate::array::packing::{WORD, low_bits};
 use crate::exec::simd::{Level, level};
 use crate::exec::threads;
@@ -40,34 +40,6 @@ fn is_supported() -> bool {
         && is_x86_feature_detected!("avx512vbmi2")
         && is_x86_feature_detected!("avx512bitalg")
         && is_x86_feature_detected!("avx512vpopcntdq")
-}
-
-/// Pack elements of one byte into bits; return whether it was done.
-#[inline(always)]
-pub(super) fn pack<T: Copy>(line: &[T], words: &mut [u64]) -> bool {
-    let is_done = size_of::<T>() == 1 && level() == Level::Avx512;
-    if is_done {
-        // SAFETY: each element is a byte. The level says that the processor has the instructions.
-        unsafe { pack_bytes(std::slice::from_raw_parts(line.as_ptr().cast(), line.len()), words) };
-    }
-    is_done
-}
-
-#[target_feature(enable = "avx512f,avx512bw")]
-fn pack_bytes(line: &[u8], words: &mut [u64]) {
-    for (bytes, word) in line.chunks(WORD).zip(words) {
-        // SAFETY: the mask has no byte that is not there.
-        unsafe {
-            let bytes = _mm512_maskz_loadu_epi8(mask_of(bytes.len()), bytes.as_ptr().cast());
-            *word = _mm512_test_epi8_mask(bytes, bytes);
-        }
-    }
-}
-
-/// The bits of those of 64 elements that are there.
-#[inline(always)]
-fn mask_of(count: usize) -> u64 {
-    if count < WORD { low_bits(count) } else { u64::MAX }
 }
 
 /// Label the runs of a slab, if pixels within a line are connected; return whether it was done.

@@ -1,11 +1,41 @@
 //! Labels of runs, written line by line.
 
-use super::slab::Slab;
+use super::slab::{RunNumber, Slab};
 #[cfg(target_arch = "x86_64")]
 use super::wide;
-use super::{LabelSample, RunNumber};
 use crate::array::packing::WORD;
+use crate::array::sample::Sample;
 use crate::exec::simd::{Kernel, dispatch};
+
+/// An element of the output.
+pub(super) trait LabelSample: Sample {
+    fn of_label(label: usize) -> Self;
+
+    /// Elements of 32 bits.
+    fn narrow(elements: &mut [Self]) -> Option<&mut [i32]>;
+}
+
+impl LabelSample for i32 {
+    #[inline(always)]
+    fn of_label(label: usize) -> Self {
+        label as i32
+    }
+
+    fn narrow(elements: &mut [Self]) -> Option<&mut [i32]> {
+        Some(elements)
+    }
+}
+
+impl LabelSample for i64 {
+    #[inline(always)]
+    fn of_label(label: usize) -> Self {
+        label as i64
+    }
+
+    fn narrow(_: &mut [Self]) -> Option<&mut [i32]> {
+        None
+    }
+}
 
 /// Labels that are written at once.
 const BLOCK: usize = 16;

@@ -11,6 +11,7 @@
 
 use crate::array::index::advance;
 use crate::array::packing::WORD;
+use crate::array::sample::Bool;
 use crate::exec::simd::{Level, level};
 use crate::exec::threads;
 use crate::measure::labelled::Label;
@@ -43,7 +44,7 @@ const FIRST_BOXES: usize = 256;
 const CHECK_EVERY: usize = 1 << 20;
 
 /// Boxes, and the shape of the array that they lie in.
-pub(in crate::measure) struct Boxes<'a> {
+pub(super) struct Boxes<'a> {
     shape: &'a [usize],
     boxes: Vec<Bounds>,
     /// Whether there is a box for each label, however large.
@@ -92,8 +93,33 @@ impl<'a> Boxes<'a> {
     }
 }
 
+/// Labels whose boxes are widened here, if they are integers.
+pub(super) trait WideLabel: Label {
+    /// Widen boxes, if labels are not too large; return whether it was done.
+    fn widen_boxes(_labels: &[Self], _boxes: &mut Boxes<'_>) -> bool {
+        false
+    }
+}
+
+macro_rules! wide_label {
+    ($($type:ty),*) => {
+        $(impl WideLabel for $type {
+            fn widen_boxes(labels: &[Self], boxes: &mut Boxes<'_>) -> bool {
+                // SAFETY: there are boxes only where the processor has what it takes.
+                unsafe { widen(labels, boxes) }
+            }
+        })*
+    };
+}
+
+wide_label!(u8, i8, u16, i16, u32, i32, u64, i64);
+
+impl WideLabel for Bool {}
+impl WideLabel for f32 {}
+impl WideLabel for f64 {}
+
 /// Runs of objects.
-struct RunList {
+struct FoundRuns {
     /// The negatives of their first places in the line, and the places after their last ones.
     firsts: [i32; ROOM],
     ends: [i32; ROOM],
@@ -113,11 +139,11 @@ struct RunList {
 ///
 /// The processor has AVX-512 F, BW, DQ, VL and VBMI2. Labels have 32 bits at most, and a sign if so many, if boxes grow.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
-pub(in crate::measure) unsafe fn widen<T: Label + Sixteen>(labels: &[T], found: &mut Boxes<'_>) -> bool {
+unsafe fn widen<T: Label + Sixteen>(labels: &[T], found: &mut Boxes<'_>) -> bool {
     let shape = found.shape;
     let Some((length, outer)) = shape.split_last() else { return false };
     let rank = shape.len();
-    let mut list = RunList {
+    let mut list = FoundRuns {
         firsts: [0; ROOM],
         ends: [0; ROOM],
         lines: [0; ROOM],
@@ -199,7 +225,7 @@ const NUMBERS: [u8; WORD] = {
     numbers
 };
 
-impl RunList {
+impl FoundRuns {
     /// Append the runs of part of a line, whose first label is at `start` in it, of objects below `rows`; return whether one,
     /// as a number with a sign, is not below `boxes`.
     ///

@@ -151,7 +151,8 @@ impl Image<'_> {
             lists.push((self.padding + at) as u32, 1);
         }
         let stack = memory::zeros(len + neighbours.len());
-        let mut flood = Flood { states, lists, stack, notes: Notes::new(neighbours.len()), unchecked: 0 };
+        let mut flood =
+            DepthFirst { states, lists, stack, notes: Notes::new(neighbours.len()), unchecked: 0 };
         let is_sound = match neighbours.len() {
             2 => flood.run::<2>(neighbours),
             4 => flood.run::<4>(neighbours),
@@ -269,7 +270,7 @@ impl Notes {
     }
 }
 
-struct Flood<S> {
+struct DepthFirst<S> {
     states: Vec<S>,
     lists: Lists,
     stack: Vec<u32>,
@@ -277,7 +278,7 @@ struct Flood<S> {
     unchecked: usize,
 }
 
-impl<S: State> Flood<S> {
+impl<S: State> DepthFirst<S> {
     /// Empty all lists; return false if one was damaged twice.
     fn run<const K: usize>(&mut self, neighbours: &[isize]) -> bool {
         for level in 1..self.lists.unreached {
