@@ -23,7 +23,6 @@
 
 use crate::exec::threads;
 use crate::memory;
-use std::array;
 
 /// Elements between two checks for an interrupt.
 const CHECK_EVERY: usize = 1 << 18;
@@ -333,16 +332,17 @@ impl<S: State> DepthFirst<S> {
                 notes[noted] = place as u64 | u64::from(before) << 32 | u64::from(cost) << 48;
                 noted += usize::from(cost != level || before != self.lists.unreached);
             };
-            if let Ok(distances) = <[isize; K]>::try_from(neighbours) {
-                let places: [usize; K] = array::from_fn(|k| at.wrapping_add_signed(distances[k]));
-                let before = places.map(|place| states[place]);
-                let after = before.map(reached);
-                if array::from_fn::<_, K, _>(|k| after[k] < before[k])
-                    .into_iter()
-                    .fold(false, |any, is| any | is)
-                {
-                    for k in 0..K {
-                        reach(states, places[k], before[k], after[k]);
+            if K > 0 {
+                // Plain loops: calls of `map` on arrays are not always inlined, which takes twice the time.
+                let mut before = [S::new(0, 0); K];
+                let mut reaches_any = false;
+                for (state, distance) in before.iter_mut().zip(neighbours) {
+                    *state = states[at.wrapping_add_signed(*distance)];
+                    reaches_any |= reached(*state) < *state;
+                }
+                if reaches_any {
+                    for (state, distance) in before.into_iter().zip(neighbours) {
+                        reach(states, at.wrapping_add_signed(*distance), state, reached(state));
                     }
                 }
             } else {
