@@ -10,7 +10,6 @@ use crate::array::view::View;
 use crate::error::{KernelError, Result};
 use crate::exec::simd::{Kernel, dispatch};
 use crate::match_dtype;
-use crate::measure::labelled::Label;
 use crate::measure::run_buffer::Numbering;
 use crate::measure::runs::{BlockLines, RunBlock, for_each_run_block};
 use crate::memory;
