@@ -271,9 +271,9 @@ def _any_terminal() -> None:
 
 def _version(asked: bool) -> None:
     if asked:
-        from offgraph import __version__
+        import offgraph as og
 
-        typer.echo(f"offgraph {__version__}")
+        typer.echo(f"offgraph {og.__version__}")
         raise typer.Exit
 
 
