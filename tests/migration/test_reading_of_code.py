@@ -38,6 +38,6 @@ def test_a_text_of_code_is_refused(read: Callable[[Any], Any]) -> None:
 def test_a_file_of_one_value_is_no_pipeline(read: Callable[[Any], Any], text: str, tmp_path: Path) -> None:
     (tmp_path / "pipeline.txt").write_text(text)
     with pytest.raises(
-        og.RecipeError, match=r"pipeline\.txt: holds .* and no pipeline: expected a list or a mapping"
+        og.RecipeError, match=r"pipeline\.txt: not a pipeline: expected a list or a mapping, got"
     ):
         read(tmp_path / "pipeline.txt")

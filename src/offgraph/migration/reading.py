@@ -55,7 +55,7 @@ def read_values(path: str | Path) -> Any:
         raise RecipeError(f"{file}: cannot be read: {error}") from None
     values = _parsed(text, str(file))
     if not isinstance(values, dict | list):
-        raise RecipeError(f"{file}: holds {str(values)!r:.40} and no pipeline: expected a list or a mapping")
+        raise RecipeError(f"{file}: not a pipeline: expected a list or a mapping, got {values!r:.40}")
     _check(values, str(file))
     return values
 
