@@ -57,6 +57,10 @@ FIXED: dict[str, list[Any]] = {
         lambda r: og.PixelDropout(0.3, per_channel=True, fill=(0, 1, 0)),
     ],
     "PoissonNoise": [lambda r: og.PoissonNoise((2, 20), range=r), lambda r: og.PoissonNoise((20, 5000), range=r)],
+    "PercentileNormalize": [
+        lambda r: og.PercentileNormalize(),
+        lambda r: og.PercentileNormalize(5, 60, per_channel=False, clip=True),
+    ],
     "RGBShift": [lambda r: og.RGBShift((-1, 1), 0.1, (-0.2, 0), range=r)],
     "Rain": [
         lambda r: og.Rain((0, 40), length=(1, 9), blur=3, range=r),
@@ -71,6 +75,7 @@ FIXED: dict[str, list[Any]] = {
     "Spatter": [lambda r: og.Spatter((0, 1), color=(0.25, 0.16, 0.08), range=r)],
     "Speckle": [lambda r: og.Speckle((0, 0.6), range=r), lambda r: og.Speckle(0.3, per_channel=False, range=r)],
     "ToGrey": [lambda r: og.ToGrey(), lambda r: og.ToGrey(channels=1)],
+    "ZScore": [lambda r: og.ZScore(), lambda r: og.ZScore(per_channel=False, nonzero=True)],
 }  # fmt: skip
 
 

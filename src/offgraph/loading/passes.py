@@ -307,8 +307,11 @@ class Pass:
         if self.batching.pad_last:
             batch = replace(batch, valid=np.ones(len(batch), bool) if valid is None else valid)
         reference = self.maker.rules().reference
-        first = parts[0][0] if isinstance(parts[0], MadeRows) else parts[0]
-        axes = first.image.axes if first.row is None or reference is None else reference.image.axes
+        first = parts[0]
+        if reference is not None and (isinstance(first, MadeRows) or first.row is not None):
+            axes = reference.image.axes  # without an object for a sample
+        else:
+            axes = (first[0] if isinstance(first, MadeRows) else first).image.axes
         finishing = self.batching.finishing
         return batch if finishing.leaves(axes) else finishing(batch, self.epoch, axes, self.buffers)
 

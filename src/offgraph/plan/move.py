@@ -110,12 +110,12 @@ def companions(chain: Sequence[PlannedOp], targets: Targets, fused: bool) -> dic
     for name, target in targets.items():
         if isinstance(target, Image) or not isinstance(target, Mask | Heatmap):
             continue
-        moving = [(planned, leg) for planned in chain if (leg := leg_of(planned)) is not None]
-        if not moving:
+        if isinstance(target, Mask) and any(map(_moves_labels, chain)):
             continue
+        moving = [(planned, leg) for planned in chain if (leg := leg_of(planned)) is not None]
         legs = [leg for _, leg in moving]
         is_alone = isinstance(target, Mask) and len(moving) == 1
-        if isinstance(target, Mask) and (not (fused or is_alone) or any(map(_moves_labels, chain))):
+        if not moving or (isinstance(target, Mask) and not (fused or is_alone)):
             continue
         with named(tuple(step for planned, _ in moving for step in planned.steps), moving[0][0].before):
             beside = (
