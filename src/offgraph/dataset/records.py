@@ -88,7 +88,7 @@ class Totals:
     changed : str or None
         Name of an image that was not the same each time it was read.
     steps : int
-        Most steps of the recipe that a stored example has behind it.
+        Most steps of the recipe that any stored example has been through.
     """
 
     def __init__(self) -> None:
