@@ -62,7 +62,7 @@ def said_header(data: bytes) -> tuple[int, int, int] | None:
 def path_outcome(
     path: Path, data: bytes, image: np.ndarray | None, size: tuple[int, int, int], draws: random.Random
 ) -> str | None:
-    """What is wrong with the path of a file; None if nothing is.
+    """What is wrong with the path of a JPEG; None if nothing is.
 
     Parameters
     ----------
@@ -80,22 +80,52 @@ def path_outcome(
     if file is None:
         return "a file with a good header is not read"
     found = header(file)
-    if (found.height, found.width, found.channels, found.num_bytes) != (*size, len(data)):
+    if found != (*size, found.orientation, len(data), 8):
         return f"the file's header is {found}"
     if image is not None and said_header(data) != (found.height, found.width, found.orientation):
         return f"the reader in Python finds {said_header(data)}, not {found}"
+    return plan_outcome(file, image, draws)
+
+
+def png_path_outcome(path: Path, data: bytes, image: np.ndarray | None, draws: random.Random) -> str | None:
+    """What is wrong with the path of a PNG; None if nothing is.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is written.
+    data : bytes
+    image : ndarray of uint8 or uint16, shape (height, width, channels), or None
+        Decoded whole; None where that is refused. Those with an alpha channel are left to Python.
+    draws : Random
+    """
+    path.write_bytes(data)
+    (file,) = read_images([path], len(data), ReadProgress())
+    if image is not None and (file is None) != (image.shape[2] not in (1, 3)):
+        return f"decoded from memory, {image.shape[2]} channels, and as a file it is {file}"
+    if file is None:
+        return None
+    found = header(file)
+    if image is not None and found != (*image.shape, 1, len(data), 8 * image.itemsize):
+        return f"the file's header is {found}"
+    return plan_outcome(file, image, draws)
+
+
+def plan_outcome(file: EncodedImage, image: np.ndarray | None, draws: random.Random) -> str | None:
+    """What is wrong with plans that begin with the file; `image` is it decoded whole, or None."""
+    found = header(file)
     is_rgb = draws.random() < 0.5
     axes = "YXC" if is_rgb or found.channels == 3 else "YX"
     turned = found.orientation >= 5
     at: tuple[int, int] = (found.width, found.height) if turned else (found.height, found.width)
     maps = drawn_maps(at, draws)
-    ops, spec = [], ArraySpec((*at, 3)[: len(axes)], "uint8", axes)
+    ops, spec = [], ArraySpec((*at, 3)[: len(axes)], f"uint{found.depth}", axes)
     for each in maps:
         op = native_op(Grid(each, Resampling(0, "constant", FILL)), spec)
         assert op is not None
         ops.append(op)
         spec = spec.resized(each.output_size)
-    output = np.full(spec.shape, 77, np.uint8)
+    output = np.full(spec.shape, 77, spec.dtype)
     decoding: Decoding = draws.choice(("window", "full"))
     (failure,) = run_plans([[native_file_target(file, output, ops, is_rgb=is_rgb, decoding=decoding)]])
     scaled = _scaled_outcome(file, spec, ops, is_rgb, draws)
@@ -121,7 +151,7 @@ def _scaled_outcome(
     size = tuple(max(1, length // draws.choice((2, 4, 8))) for length in spec.size)
     kernel = draws.choice(("triangle", "cubic", "box"))
     resize = resize_op(spec.size, size, kernel=kernel, antialias=True)
-    output = np.full(spec.resized(size).shape, 77, np.uint8)
+    output = np.full(spec.resized(size).shape, 77, spec.dtype)
     (failure,) = run_plans(
         [[native_file_target(file, output, [*ops, resize], is_rgb=is_rgb, decoding="scaled")]]
     )

@@ -1,8 +1,9 @@
 """Mutated PNGs for the native decoder: what `offgraph.formats.decoding.read` gives without a word, or a refusal.
 
-Run as ``python -m tests.fuzz.png --minutes 10``. File N follows from the seed and N alone: ``--only N`` makes it again.
-Checksums are mostly made right after a mutation, so that the decoder gets to see it. The number of the file in work is
-in the file that ``--status`` names, for the case that one ends the process.
+Each file, of 8 or 16 bits, is decoded from memory, and by the path that a loader takes (`tests.fuzz.files`). Run as
+``python -m tests.fuzz.png --minutes 30``. File N follows from the seed and N alone: ``--only N`` makes it again. Checksums
+are mostly made right after a mutation, so that the decoder gets to see it. The number of the file in work is in the file
+that ``--status`` names, for the case that one ends the process.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import random
 import resource
 import signal
 import struct
+import tempfile
 import time
 import zlib
 from collections import Counter
@@ -19,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from tests.fuzz.files import png_path_outcome
 from tests.support.odd_images import pngs
 
 from offgraph.core.errors import DecodeError
@@ -33,6 +36,8 @@ SECONDS = 10.0
 MEMORY = 512 << 20
 """Bytes of address space beyond what the process has when it begins."""
 MOST_VALUES = 4_000_000
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Where files are written: no drive is worn by them."""
 CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 KINDS = (
     b"IDAT",
@@ -232,8 +237,8 @@ def file(number: int, seed: int, small: list[bytes], published: list[bytes]) -> 
     return data
 
 
-def outcome(data: bytes) -> str:
-    """What became of a file; begins with "DIFFERENCE" where it is a fault."""
+def outcome(data: bytes, draws: random.Random, path: Path) -> str:
+    """What became of a file; begins with "DIFFERENCE" where it is a fault. It is written to `path`."""
     if len(data) < 29 or data[25] not in CHANNELS or data[24] not in (8, 16):
         return "of another kind"
     width, height = struct.unpack(">II", data[16:24])
@@ -243,6 +248,10 @@ def outcome(data: bytes) -> str:
     shape = (height, width) if channels == 1 else (height, width, channels)
     image = np.full(shape, 77, np.uint8 if data[24] == 8 else np.uint16)
     (refused,) = decode_many([(image, np.frombuffer(data, np.uint8))])
+    whole = None if refused is not None else image.reshape(height, width, channels)
+    wrong = png_path_outcome(path, data, whole, draws)
+    if wrong is not None:
+        return f"DIFFERENCE: {wrong}"
     if refused is not None:
         return "refused"
     try:
@@ -268,10 +277,18 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="say what becomes of this one file")
     args = parser.parse_args()
     small, published = small_files(), published_files(args.data)
-    if args.only is not None:
-        print(outcome(file(args.only, args.seed, small, published)))
-        return 0
-    outcome(small[0])  # libraries are loaded before memory is limited
+    with tempfile.TemporaryDirectory(dir=IN_MEMORY) as folder:
+        path = Path(folder) / "file"
+        if args.only is not None:
+            data = file(args.only, args.seed, small, published)
+            print(outcome(data, random.Random(args.only), path))
+            return 0
+        return run(args, small, published, path)
+
+
+def run(args: argparse.Namespace, small: list[bytes], published: list[bytes], path: Path) -> int:
+    """Decode file after file within limits of time and memory; 1 where one is a fault."""
+    outcome(small[0], random.Random(0), path)  # libraries are loaded before memory is limited
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
@@ -283,7 +300,7 @@ def main() -> int:
             args.status.write_text(str(number))
         data = file(number, args.seed, small, published)
         signal.setitimer(signal.ITIMER_PROF, SECONDS)  # its signal ends the process, in native code too
-        said = outcome(data)
+        said = outcome(data, random.Random(number), path)
         signal.setitimer(signal.ITIMER_PROF, 0)
         if said.startswith("DIFFERENCE"):
             print(f"file {number}: {said}", flush=True)

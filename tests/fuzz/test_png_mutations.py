@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.fuzz import png
+from tests.fuzz import files, png
 
 from offgraph.formats.decoding import DecodedImage
 
@@ -42,11 +43,28 @@ def test_a_file_follows_from_seed_and_number() -> None:
     ],
 )
 def test_a_difference_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, changed: dict[str, object], said: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, changed: dict[str, object], said: str
 ) -> None:
-    data = next(
-        data for data in png.small_files() if png.outcome(data) == "decoded" and data[24:26] == b"\x08\x02"
-    )
+    data = next(data for data in decoded(tmp_path) if data[24:26] == b"\x08\x02")
     found: DecodedImage = png.read(data)
     monkeypatch.setattr(png, "read", lambda _: SimpleNamespace(**{**vars(found), **changed}))
-    assert png.outcome(data).startswith("DIFFERENCE") and said in png.outcome(data)
+    outcome = png.outcome(data, random.Random(0), tmp_path / "file")
+    assert outcome.startswith("DIFFERENCE") and said in outcome
+
+
+def decoded(folder: Path) -> list[bytes]:
+    draws = random.Random(0)
+    return [data for data in png.small_files() if png.outcome(data, draws, folder / "file") == "decoded"]
+
+
+@pytest.mark.parametrize("start", [b"\x08\x00", b"\x08\x02", b"\x10\x00", b"\x10\x02"])
+def test_the_path_of_a_loader_is_taken_at_every_depth(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, start: bytes
+) -> None:
+    data = next(data for data in decoded(tmp_path) if data[24:26] == start)
+    monkeypatch.setattr(files, "upright", lambda image, *_: image ^ 1)
+    outcome = png.outcome(data, random.Random(1), tmp_path / "file")
+    assert outcome.startswith("DIFFERENCE: a plan makes another image")
+    monkeypatch.setattr(files, "read_images", lambda *_: [None])
+    outcome = png.outcome(data, random.Random(1), tmp_path / "file")
+    assert outcome.startswith("DIFFERENCE: decoded from memory")
