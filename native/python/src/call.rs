@@ -1,6 +1,7 @@
 //! Call a kernel without the GIL, with Ctrl-C able to interrupt it.
 
 use crate::array::{Input, Output};
+use crate::call_limit::Place;
 use crate::error::{border, to_python};
 use offgraph_kernels::error::KernelError;
 use offgraph_kernels::exec::threads::interruptible;
@@ -47,13 +48,17 @@ impl Ending {
     }
 }
 
+/// Whether this thread is a worker whose calls are to end.
+pub fn is_ending() -> bool {
+    ENDING.with_borrow(|ending| ending.as_ref().is_some_and(|set| set.load(Ordering::Relaxed)))
+}
+
 /// Whether the call should end: a worker's when it is told to, any other's when a signal handler raised an exception.
 ///
 /// Handlers only run on Python's main thread: a worker would wait for the GIL in vain.
 fn interrupted() -> bool {
-    if let Some(is_set) = ENDING.with_borrow(|ending| ending.as_ref().map(|set| set.load(Ordering::Relaxed)))
-    {
-        return is_set;
+    if ENDING.with_borrow(Option::is_some) {
+        return is_ending();
     }
     let raised = Python::attach(|py| py.check_signals()).err();
     let any = raised.is_some();
@@ -66,7 +71,15 @@ pub fn detached<R: Send>(
     py: Python<'_>,
     kernel: impl FnOnce() -> Result<R, KernelError> + Send,
 ) -> PyResult<R> {
-    match py.detach(|| interruptible(interrupted, kernel)) {
+    let (result, left) = py.detach(|| {
+        let place = Place::taken();
+        let result = interruptible(interrupted, kernel);
+        (result, place.map(Place::leave))
+    });
+    if let Some(left) = left {
+        left.count_wait();
+    }
+    match result {
         Some(result) => result.map_err(to_python),
         None => Err(RAISED.take().unwrap_or_else(|| PyKeyboardInterrupt::new_err(()))),
     }

@@ -3,6 +3,7 @@
 
 mod array;
 mod call;
+mod call_limit;
 mod codecs;
 mod distance;
 mod error;
@@ -107,6 +108,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     ] {
         module.add_function(function)?;
     }
+    module.add_class::<call_limit::CallLimit>()?;
     module.add_class::<call::Ending>()?;
     module.add_class::<codecs::EncodedImage>()?;
     module.add_class::<codecs::ReadProgress>()?;

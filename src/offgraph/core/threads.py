@@ -8,7 +8,10 @@ from contextlib import contextmanager
 
 from offgraph import _native
 
-__all__ = ["Ending", "get_num_threads", "keep_to_threads", "num_threads", "set_num_threads"]
+__all__ = ["CallLimit", "Ending", "get_num_threads", "keep_to_threads", "num_threads", "set_num_threads"]
+
+CallLimit = _native.CallLimit
+"""Lets so many native calls run at a time, of the threads that ``keep()`` to it; the others wait without the interpreter lock."""
 
 Ending = _native.Ending
 """Ends native calls of other threads: those of threads that ``watch()`` it, once it is ``set()``.

@@ -185,6 +185,7 @@ class Pass:
             lambda piece: (piece[1], self.maker.make(*piece, self.alike, stop)),
             self._pieces(),
             threads=self.batching.threads,
+            spare=self._row is not None and self.maker.recipe.planner() is not None,
             ahead=self.batching.threads + _AHEAD + ahead * -(-size // self._length),
             stop=stop if ahead else None,
             ended=stop,

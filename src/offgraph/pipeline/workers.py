@@ -17,12 +17,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Generic, TypeVar
 
 from offgraph.core.errors import MachineError, OffgraphError
 from offgraph.core.machine import READ_TIMEOUT, Read, read_of
-from offgraph.core.threads import Ending, keep_to_threads
+from offgraph.core.threads import CallLimit, Ending, keep_to_threads
 from offgraph.pipeline.freed import give_back_freed
 
 __all__ = ["ALIGNMENT", "Ended", "Given", "Made", "default_threads", "ordered_map", "read_ahead"]
@@ -47,6 +47,7 @@ def ordered_map(
     things: Iterable[Given],
     *,
     threads: int,
+    spare: bool = False,
     ahead: int | None = None,
     stop: threading.Event | None = None,
     ended: threading.Event | None = None,
@@ -63,6 +64,10 @@ def ordered_map(
     ----------
     threads : int
         Number of threads, at least 1.
+    spare : bool
+        Whether a further thread is started where calls wait for the interpreter lock, which another thread of the program keeps
+        busy. No more than `threads` of all are then in native calls at a time, so that one computes while another waits: for
+        functions that are native but for a little Python.
     ahead : int, optional
         Most results under way or waiting; ``2 * threads + 2`` unless given.
     stop : threading.Event, optional
@@ -86,7 +91,7 @@ def ordered_map(
         raise Ended
     ahead = 2 * threads + 2 if ahead is None else ahead
     waiting: deque[_Job[Given, Made]] = deque()
-    team = _Team(function, threads)
+    team = _Team(function, threads, spare)
     try:
         for thing in things:
             waiting.append(team.submit(thing))
@@ -103,6 +108,8 @@ def ordered_map(
         _waiting.discard(threading.get_ident())
 
 
+_LONG_WAIT, _MUCH = 0.004, 0.05
+"""Seconds that threads wait for the interpreter lock, and their share of all time, before another thread is started."""
 _TICK = 0.1
 """Seconds between two looks at what is waited for."""
 _LEAVING = 0.7
@@ -145,11 +152,13 @@ class _Member(threading.Thread):
 
     def __init__(self, team: _Team) -> None:
         super().__init__(name="offgraph-worker", daemon=True)
-        self.function, self.jobs, self.ending = team.function, team.jobs, team.ending
+        self.function, self.jobs, self.ending, self.limit = team.function, team.jobs, team.ending, team.limit
 
     def run(self) -> None:
         """Work on one job after another until the team is closed, which ends a native call as well."""
         self.ending.watch()
+        if self.limit is not None:
+            self.limit.keep()
         keep_to_threads(1)
         while (job := self.jobs.get()) is not None:
             if not self.ending.is_set():
@@ -175,8 +184,10 @@ class _Member(threading.Thread):
 class _Team(Generic[Given, Made]):
     """Threads that take jobs from one queue, each started when there is something to do."""
 
-    def __init__(self, function: Callable[[Given], Made], threads: int) -> None:
+    def __init__(self, function: Callable[[Given], Made], threads: int, spare: bool) -> None:
         self.function, self.threads = function, threads
+        self.limit = CallLimit(threads) if spare else None
+        self.began = time.monotonic()
         self.jobs: queue.SimpleQueue[_Job[Given, Made] | None] = queue.SimpleQueue()
         self.ending = Ending()
         self.process = os.getpid()
@@ -196,7 +207,18 @@ class _Team(Generic[Given, Made]):
         self.jobs.put(job)
         if len(self.members) < self.threads:
             self._start()
+        elif len(self.members) == self.threads and self._needs_spare:
+            with suppress(MachineError):  # it goes on without
+                self._start()
         return job
+
+    @property
+    def _needs_spare(self) -> bool:
+        """Whether much of the time of the threads is spent waiting for the interpreter lock."""
+        if self.limit is None:
+            return False
+        waited = self.limit.waited()
+        return waited > _LONG_WAIT and waited > _MUCH * self.threads * (time.monotonic() - self.began)
 
     def no_more(self) -> None:
         """Let each thread end after its last job, so that none has to be woken for it."""
