@@ -41,7 +41,7 @@ def run(checkout: Path, swap: bool) -> tuple[dict[str, str], dict[str, int]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.foreign.scikit_image", description=__doc__.splitlines()[0]
+        prog="python -m tests.foreign.scikit_image", description=(__doc__ or "").splitlines()[0]
     )
     parser.add_argument(
         "checkout", type=Path, help="scikit-image's repository at the tag of the installed version"
