@@ -65,9 +65,9 @@ from offgraph.loading.benchmark_report import (
 from offgraph.loading.cached_samples import CacheInfo as CacheInfo
 from offgraph.loading.explanation import SampleExplanation as SampleExplanation
 from offgraph.loading.loader import Loader as Loader
-from offgraph.loading.mixing import CutMix as CutMix
-from offgraph.loading.mixing import MixUp as MixUp
-from offgraph.loading.mixing import Mosaic as Mosaic
+from offgraph.loading.mixes import CutMix as CutMix
+from offgraph.loading.mixes import MixUp as MixUp
+from offgraph.loading.mixes import Mosaic as Mosaic
 from offgraph.postprocess import (
     ArgMax as ArgMax,
     ClearBorder as ClearBorder,

@@ -185,7 +185,7 @@ def test_what_a_page_shows_and_links_to_is_there(page):
     assert [target for target in missing if not target.startswith("generated/")] == []
 
 
-def test_the_images_of_the_scripts_page_are_what_its_lines_give(monkeypatch):
+def test_the_images_of_pages_are_what_their_lines_give(monkeypatch):
     pytest.importorskip("skimage.data", reason="the page uses one of scikit-image's photographs")
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     sys.modules.pop("illustrations", None)

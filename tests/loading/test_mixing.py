@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import json
 import pickle
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ from tests.support.made import class_folder, image_file, paired_folder, recipe
 
 import offgraph as og
 from offgraph.core.random import Draw, Key
-from offgraph.loading import mixing
+from offgraph.engine.resize import resize_reference
+from offgraph.loading import mixes
 from offgraph.loading.batch import Batch
 from offgraph.loading.mixing import Mixing
 from offgraph.pipeline.buffers import Buffers
@@ -57,9 +59,10 @@ def definition(
             sources = [*partners[:own], row, *partners[own:]]
             mixed = None if label is None else batch.label[row] * np.float32((shown == own).mean())
             for quadrant, source in enumerate(sources):
-                image[row][shown == quadrant] = batch.image[source][shown == quadrant]
+                shows = functools.partial(quadrant_of, quadrant, cross, mix.fit)
+                image[row][shown == quadrant] = shows(batch.image[source])[shown == quadrant]
                 if mask is not None:
-                    mask[row][shown == quadrant] = batch.mask[source][shown == quadrant]
+                    mask[row][shown == quadrant] = shows(batch.mask[source], labels=True)[shown == quadrant]
                 if mixed is not None and quadrant != own:
                     mixed = mixed + batch.label[source] * np.float32((shown == quadrant).mean())
             if label is not None:
@@ -89,6 +92,29 @@ def definition(
     return image, label, mask
 
 
+def quadrant_of(
+    quadrant: int, cross: Sequence[int], fit: str, image: np.ndarray, labels: bool = False
+) -> np.ndarray:
+    """An image as one quadrant of a mosaic shows it; what lies outside the quadrant is not told."""
+    if fit == "crop":
+        return image
+    if fit == "join":
+        return np.roll(image, cross, (0, 1))  # both halves of each axis meet at the cross
+    size, places = image.shape[:2], (quadrant // 2, quadrant % 2)
+    lengths = [n - c if second else c for n, c, second in zip(size, cross, places)]
+    starts = [c if second else 0 for c, second in zip(cross, places)]
+    shown = image.copy()
+    if 0 not in lengths:
+        whole = image
+        if labels:
+            for axis, (n, length) in enumerate(zip(size, lengths)):
+                whole = np.take(whole, (2 * np.arange(length) + 1) * n // (2 * length), axis)
+        else:
+            whole = resize_reference(image, lengths, axes=(0, 1))
+        shown[starts[0] : starts[0] + lengths[0], starts[1] : starts[1] + lengths[1]] = whole
+    return shown
+
+
 def made_batch(
     shape: tuple[int, ...], dtype: str, labels: tuple[int, ...] | None, seed: int, masks: str = ""
 ) -> Batch:
@@ -101,11 +127,12 @@ def made_batch(
     return Batch(image, label, mask, rng.permutation(1000)[: shape[0]], records)
 
 
+FITS = st.sampled_from(["crop", "join", "resize"])
 MIXES = st.lists(
     st.one_of(
         st.builds(og.MixUp, st.floats(0.05, 4), st.floats(0.1, 1)),
         st.builds(og.CutMix, st.floats(0.05, 4), st.floats(0.1, 1)),
-        st.builds(og.Mosaic, st.floats(0, 0.5), st.floats(0.1, 1)),
+        st.builds(og.Mosaic, st.floats(0, 0.5), st.floats(0.1, 1), fit=FITS),
     ),
     min_size=1,
     max_size=3,
@@ -137,7 +164,7 @@ def test_batches_are_mixed_as_defined(mixes, layout, rows, labels, address, dtyp
 @settings(max_examples=40, deadline=None)
 @given(
     layout=st.sampled_from([("YX", (7, 9), "-"), ("YXC", (6, 5, 3), "C"), ("ZYX", (4, 5, 6), "-")]),
-    mix=st.one_of(st.builds(og.CutMix, st.floats(0.1, 3)), st.builds(og.Mosaic, st.floats(0, 0.5))),
+    mix=st.one_of(st.builds(og.CutMix, st.floats(0.1, 3)), st.builds(og.Mosaic, st.floats(0, 0.5), fit=FITS)),
     seed=st.integers(0, 2**32),
 )
 def test_masks_of_any_integers_get_the_same_box(layout, mix, seed) -> None:
@@ -324,5 +351,5 @@ def test_images_without_labels_are_mixed(tmp_path: Path) -> None:
 
 
 def test_examples_run() -> None:
-    failed, tried = doctest.testmod(mixing)
+    failed, tried = doctest.testmod(mixes)
     assert tried and not failed

@@ -96,6 +96,8 @@ class Elements:
             if layout.keypoints is not None:
                 parts["points"] = Part((rows, layout.keypoints, 2), "float32", ragged)
                 parts["visible"] = Part((rows, layout.keypoints), "int64", ragged)
+            if layout.mixed:
+                parts["weights"] = Part((rows,), "float32", ragged)
         parts["index"] = Part((), "int64")
         if loader.pad_last:
             parts[_VALID] = Part((), "float32")

@@ -167,7 +167,9 @@ def collate(
         mask=None if samples[0].mask is None else _stacked(samples, "mask", recipe, buffers),
         index=np.array([sample.number for sample in samples], np.int64),
         records=LazyRecords(len(samples), functools.partial(_each_recorded, [s.recorded for s in samples])),
-        objects=None if objects is None else objects.stack([sample.targets for sample in samples]),
+        objects=None
+        if objects is None
+        else objects.stack([sample.targets for sample in samples], [sample.number for sample in samples]),
     )
 
 

@@ -20,15 +20,15 @@ from offgraph.core.machine import with_retries
 from offgraph.core.random import Key
 from offgraph.dataset.allowed import MaxBad
 from offgraph.loading.batch import Batch
-from offgraph.loading.explanation import SampleExplanation, explain_sample
+from offgraph.loading.explanation import SampleExplanation, explain_mix, explain_sample
 from offgraph.loading.finishing import Finishing
 from offgraph.loading.maker import SampleMaker
-from offgraph.loading.mixing import Mix
+from offgraph.loading.mixes import Mix
 from offgraph.loading.passes import Batching, Pass
 from offgraph.loading.position import LoaderIdentity, Position, resumed, state_of
 from offgraph.loading.process import OwnProcess
 from offgraph.loading.samples import Samples
-from offgraph.loading.sampling import SampledOrder, Sampling
+from offgraph.loading.sampling import REPEATED, SampledOrder, Sampling
 from offgraph.loading.share import Cut, EveryNth, Share
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.order import Order
@@ -319,7 +319,9 @@ class Epochs:
         Returns
         -------
         SampleExplanation
-            The image before and after, what was drawn, and how the recipe ran, in words; a notebook shows both images.
+            The image before and after, what was drawn, and how the recipe ran, in words; a notebook shows both images. With
+            ``mix=`` also what it is mixed with in its batch, and which objects come from which image: the batch is made
+            again, without those that ``on_error="skip"`` would put in the place of bad images.
 
         Raises
         ------
@@ -346,7 +348,28 @@ class Epochs:
             raise ArgumentError(
                 f"index={number}: {self._samples} has the indices 0 to {len(self._samples) - 1}; give one of Batch.index"
             )
-        return explain_sample(self._maker, Key(self.seed, epoch).epoch, number)
+        epoch = Key(self.seed, epoch).epoch
+        made = explain_sample(self._maker, epoch, number)
+        return replace(made, mixed=self._mix_of(epoch, number)) if self.mix else made
+
+    def _mix_of(self, epoch: int, number: int) -> str:
+        """What a sample is mixed with in its batch, in words."""
+        addresses = self.addresses(epoch % REPEATED)
+        (places,) = np.nonzero((addresses == (epoch, number)).all(axis=1))
+        if not len(places) or places[0] // self.batch_size >= len(self):
+            return "in none of this loader's batches of that epoch, and so not mixed"
+        batch = int(places[0]) // self.batch_size
+        made = self.batch(epoch % REPEATED, batch)
+        names = {
+            tuple(record["key"].values()): self._samples.name(index)
+            for record, index in zip(made.records, made.index.tolist())
+        }
+        own = int(places[0]) % self.batch_size
+        rows = np.flatnonzero(made.index == number).tolist()
+        row = own if own in rows else next(iter(rows), None)  # it moves up where others are left out
+        if row is not None:
+            return explain_mix(made.records[row], batch, names)
+        return f"left out of batch {batch}, and so not mixed"
 
     def sample(self, index: int, *, epoch: int = 0) -> Batch | None:
         """Make one sample by its address, as a batch of one.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from offgraph.recipe.compose import Compose
 from offgraph.sources.items import Label
 from offgraph.targets import Targets
 
-__all__ = ["SampleExplanation", "explain_sample"]
+__all__ = ["SampleExplanation", "explain_mix", "explain_sample"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,8 @@ class SampleExplanation(NotebookView):
         How the recipe ran on this image.
     converted : str or None
         What was done to the image to bring it to the depth of the others.
+    mixed : str
+        What it was mixed with in its batch, and which objects came from where; "" where it was not.
     """
 
     name: str
@@ -53,12 +56,13 @@ class SampleExplanation(NotebookView):
     record: dict[str, Any]
     plan: str
     converted: str | None
+    mixed: str = ""
 
     def __str__(self) -> str:
         label = "" if self.label is None else f", label {self.label}"
         lines = [f"{self.name}: index {self.index} of epoch {self.epoch}{label}"]
         lines += [f"the image is {self.converted}"] if self.converted else []
-        return "\n".join([*lines, self.plan])
+        return "\n".join([*lines, self.plan, *([self.mixed] if self.mixed else [])])
 
     def __repr__(self) -> str:
         given, made = (f"{t.image.array.dtype} {t.image.array.shape}" for t in (self.given, self.targets))
@@ -87,6 +91,51 @@ def explain_sample(maker: SampleMaker, epoch: int, index: int) -> SampleExplanat
     return SampleExplanation(
         made.name, epoch, index, made.label, given, made.targets, made.record, plan, made.converted
     )
+
+
+def explain_mix(record: dict[str, Any], batch: int, names: Mapping[tuple[Any, ...], str]) -> str:
+    """Say in words what an image was mixed with.
+
+    Parameters
+    ----------
+    record : dict
+        Of the mixed image.
+    batch : int
+        Number of its batch.
+    names : mapping
+        Names of the images of the batch by their addresses (seed, epoch, index).
+    """
+    mix = record.get("mix")
+    if mix is None:
+        return f"not mixed with others of batch {batch}"
+    if "left" in mix:
+        return f"not mixed with others of batch {batch}: by {mix['step']} {mix['left']}"
+    lines = [f"{mix['step']} with others of batch {batch}: {mix['lam']:.4g} of it is the image itself"]
+    if "own" in mix:
+        lines.append(f"   itself{_part_in_words(mix['own'])}")
+    for part in mix.get("parts", [mix]):
+        address = part["partner"]
+        lines.append(
+            f"   {names[tuple(address.values())]} (index {address['index']} of epoch {address['epoch']}){_part_in_words(part)}"
+        )
+    return "\n".join(lines)
+
+
+def _part_in_words(part: dict[str, Any]) -> str:
+    """Where a part stands, what it shows, and its objects."""
+    said = ""
+    if "box" in part:
+        said += f": rows and columns {_window(part['box'])}"
+    if "shown" in part:
+        said += f", which show {_window(part['shown'])} of it"
+    if "objects" in part:
+        listed = ", ".join(map(str, part["objects"]))
+        said += f"; objects {listed}" if listed else "; no objects"
+    return said
+
+
+def _window(ends: list[list[int]]) -> str:
+    return ", ".join(f"{start}:{stop}" for start, stop in ends)
 
 
 def _made(maker: SampleMaker, samples: Samples, recipe: Compose, epoch: int, index: int) -> TrainingSample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
@@ -12,6 +13,7 @@ from offgraph.core.specs import OpenSpec
 from offgraph.loading.batch import Batch
 from offgraph.loading.mixing import Mixing
 from offgraph.pipeline.buffers import Buffers
+from offgraph.targets import Targets
 
 __all__ = ["UNFINISHED", "DataFormat", "Finishing", "ImageDtype", "parse_data_format", "parse_image_dtype"]
 
@@ -63,8 +65,24 @@ class Finishing:
         shape = tuple(image.shape[axis] for axis in order)
         return type(image)(shape, dtype, "".join(image.axes[axis] for axis in order))  # type: ignore[arg-type]
 
-    def __call__(self, batch: Batch, epoch: int, axes: str, buffers: Buffers) -> Batch:
+    def __call__(
+        self,
+        batch: Batch,
+        epoch: int,
+        axes: str,
+        buffers: Buffers,
+        targets: Sequence[Targets] | None = None,
+    ) -> Batch:
         """Finish a batch whose images have some axes.
+
+        Parameters
+        ----------
+        batch : Batch
+        epoch : int
+        axes : str
+        buffers : Buffers
+        targets : sequence of Targets, optional
+            Of each image; needed where objects are mixed.
 
         Raises
         ------
@@ -74,7 +92,7 @@ class Finishing:
             Where images cannot be mixed, or a value is too large for float16.
         """
         if self.mixing is not None:
-            batch = self.mixing(batch, epoch, axes, buffers)
+            batch = self.mixing(batch, epoch, axes, buffers, targets)
         array = batch.image
         dtype = array.dtype if self.dtype is None else _dtype(self._checked(array.dtype.name))
         moved = array

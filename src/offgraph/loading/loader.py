@@ -32,7 +32,9 @@ from offgraph.loading.finishing import (
     parse_image_dtype,
 )
 from offgraph.loading.maker import SampleMaker
-from offgraph.loading.mixing import Mix, Mixing, parse_mix
+from offgraph.loading.mixed_objects import ObjectMixing
+from offgraph.loading.mixes import Mix, images_of, parse_mix
+from offgraph.loading.mixing import Mixing
 from offgraph.loading.objects import BoxLayout, parse_layout
 from offgraph.loading.opening import open_samples
 from offgraph.loading.position import Position
@@ -146,8 +148,9 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         each class as often as the others, give or take one. An image that comes again is drawn anew: the k-th time, from
         0, at ``Key(seed, epoch + k * 2**32, index)``. Takes about 40 bytes of memory per image. Shuffled by default.
     mix : MixUp, CutMix, Mosaic or a list of them, optional
-        Mix each image of a batch with others of it, and their labels; of a list, one is drawn for each image. See
-        :class:`offgraph.MixUp`, :class:`offgraph.CutMix` and :class:`offgraph.Mosaic`. Shuffled by default.
+        Mix each image of a batch with others of it, and their labels, masks, boxes and keypoints; of a list, one is drawn for each
+        image. See :class:`offgraph.MixUp`, :class:`offgraph.CutMix` and :class:`offgraph.Mosaic`. Shuffled by default. Padded boxes
+        have rows for all that a mixed image may have; one that would have more than `max_boxes` is left as it is.
     dtype : {"float32", "float16", "bfloat16", "uint8"}, optional
         What images are converted to after recipe and mixing, rounded to the nearest value, ties to even. Default: what the
         recipe gives. Integers are converted only where every value of their dtype stays exact, and floats never to
@@ -255,9 +258,6 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
             other_recipe=bool(other_recipe),
         )
         self._samples, self.recipe = opened.samples, opened.recipe
-        self.object_layout = parse_layout(
-            boxes, max_boxes, box_format, most=self._samples.most_boxes, keypoints=self._samples.keypoints
-        )
         self._check_task(task, one_hot, mask_dtype)
         self.seed = Key(opened.seed).seed
         self.shard = parse_shard(shard, len(self._samples))
@@ -266,17 +266,17 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
             raise ArgumentError(
                 "drop_last=True with pad_last=True: a last batch is left out or filled up; choose one"
             )
-        self.mix = parse_mix(
-            mix,
-            task=self.task,
-            one_hot=bool(one_hot),
-            has_masks=self.has_masks,
-            has_boxes=self.object_layout is not None,
+        self.mix = parse_mix(mix, task=self.task, one_hot=bool(one_hot), has_masks=self.has_masks)
+        self.object_layout = parse_layout(
+            boxes,
+            max_boxes,
+            box_format,
+            most=self._samples.most_boxes,
+            keypoints=self._samples.keypoints,
+            mixed_of=images_of(self.mix),
         )
         self.data_format: DataFormat = parse_data_format(data_format)
-        self._finishing = Finishing(
-            Mixing(self.mix, self.seed) if self.mix else None, parse_image_dtype(dtype), self.data_format
-        )
+        self._finishing = Finishing(self._mixing(), parse_image_dtype(dtype), self.data_format)
         classes = self._samples.classes() if isinstance(sampling, str) else None
         self._sampling = parse_sampling(sampling, classes, len(self._samples), self.class_names)
         self._take: int | None = None
@@ -318,6 +318,20 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
             raise ArgumentError(
                 f"one_hot=True is for sources with one class per image; this one has the task {self.task!r}; leave it out"
             )
+
+    def _mixing(self) -> Mixing | None:
+        """What mixes batches; refused where it is not known whether masks number objects, which would get equal numbers."""
+        if not self.mix:
+            return None
+        if self.object_layout is None:
+            return Mixing(self.mix, self.seed)
+        numbers = self._samples.masks_number_objects
+        if numbers is None:
+            raise ArgumentError(
+                f"mix={self.mix[0]}: a built dataset does not say whether its masks number objects or classes; mix the images of "
+                "its source, or build it without masks"
+            )
+        return Mixing(self.mix, self.seed, ObjectMixing(self.object_layout, numbers))
 
     def _prepare(self) -> None:
         """Create what belongs to this process and is not pickled."""

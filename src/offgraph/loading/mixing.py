@@ -12,182 +12,35 @@ What is drawn for an image follows from its address alone, (seed, epoch, index),
               floor(4 * u[6]), counted along the rows; the partner of each other one in turn: u[7], u[8], u[9] as u[3]
 
 Which image is the partner depends on the batch: the same loader gives the same batches for any number of threads, with
-another `batch_size` images meet others. A batch of one image is not mixed.
+another `batch_size` images meet others. A batch of one image is not mixed, nor is one that would have more boxes than the
+batch has rows for (`max_boxes`). What becomes of boxes and keypoints stands in `mixed_objects`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from offgraph.core.errors import ArgumentError, StepError
+from offgraph.core.errors import StepError
 from offgraph.core.random import Draw, Key
+from offgraph.engine.nearest import on_half_pixels
+from offgraph.engine.resize import resize
 from offgraph.loading.batch import Batch, LazyRecords
+from offgraph.loading.mixed_objects import MixedObjects, ObjectMixing
+from offgraph.loading.mixes import CutMix, Mix, MixUp, Mosaic
+from offgraph.loading.mixing_plan import MixPart, MixPlan
 from offgraph.pipeline.buffers import Buffers
+from offgraph.targets import Targets
 
-__all__ = ["CutMix", "Mix", "MixUp", "Mixing", "Mosaic", "parse_mix"]
+__all__ = ["CutMix", "Mix", "MixUp", "Mixing", "Mosaic"]
 
 _STEP = "mix"
 _GRID = 2.0**24
 """lam is a multiple of 2**-24, exact in float32: what libraries give for a quantile differs in its last bits."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Mixed:
-    """What MixUp and CutMix share."""
-
-    alpha: float
-    p: float
-
-    def __post_init__(self) -> None:
-        for name, top in (("alpha", np.inf), ("p", 1)):
-            value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int | float | np.number)
-                or not 0 < value <= top
-            ):
-                allowed = "above 0 and up to 1" if top == 1 else "above 0"
-                raise ArgumentError(f"{type(self).__name__}: {name}={value!r:.80}: give a number {allowed}")
-            if not np.isfinite(value):
-                raise ArgumentError(f"{type(self).__name__}: {name}={value!r:.80}: give a finite number")
-            object.__setattr__(self, name, float(value))
-
-
-class MixUp(_Mixed):
-    """Average each image with another one of its batch, and their labels: ``lam * image + (1 - lam) * partner``.
-
-    An option of a loader, ``Loader(..., mix=og.MixUp(0.2))``. Each image has its own share `lam` and its own partner; both
-    follow from (seed, epoch, index), and stand in the record of the image. Labels are mixed in the same way, so a source of
-    classes needs ``one_hot=True``. A mask cannot be averaged: use `CutMix`.
-
-    Parameters
-    ----------
-    alpha : float
-        Of the distribution Beta(alpha, alpha) of `lam`. With 0.2, the value for ImageNet of Zhang et al. (2018), most
-        images keep nearly all or nearly nothing of themselves; with 1 all shares are as likely.
-    p : float
-        Probability of being mixed.
-
-    Notes
-    -----
-    Exactness: each product and the sum is rounded to the dtype of the image, float32 as a rule.
-
-    Examples
-    --------
-    >>> import offgraph as og
-    >>> og.MixUp(0.2)
-    MixUp(alpha=0.2, p=1.0)
-    """
-
-    def __init__(self, alpha: float = 0.2, p: float = 1.0) -> None:
-        super().__init__(alpha=alpha, p=p)
-
-    def __repr__(self) -> str:
-        return f"MixUp(alpha={self.alpha}, p={self.p})"
-
-
-class CutMix(_Mixed):
-    """Paste a rectangle of another image of the batch, from the same place; mix their labels by area.
-
-    An option of a loader, ``Loader(..., mix=og.CutMix())``. The rectangle has the shape of the image, and before it is cut
-    off at the edges ``1 - lam`` of its area; `lam` is then the share of pixels that stay. A mask gets the rectangle as
-    well, so its labels stay exact. A source of classes needs ``one_hot=True``.
-
-    Parameters
-    ----------
-    alpha : float
-        Of the distribution Beta(alpha, alpha) of `lam`; 1, as in Yun et al. (2019), makes all shares as likely.
-    p : float
-        Probability of being mixed.
-
-    Notes
-    -----
-    On an axis of length n the rectangle is ``w = floor(n * (1 - lam) ** (1 / axes))`` long, and goes from
-    ``max(0, c - w // 2)`` to ``min(n, c + w // 2)``, c drawn from 0 to n - 1. Volumes get a box.
-
-    Exactness: pixels are copied; labels are mixed in float32.
-
-    Examples
-    --------
-    >>> import offgraph as og
-    >>> og.CutMix(p=0.5)
-    CutMix(alpha=1.0, p=0.5)
-    """
-
-    def __init__(self, alpha: float = 1.0, p: float = 1.0) -> None:
-        super().__init__(alpha=alpha, p=p)
-
-    def __repr__(self) -> str:
-        return f"CutMix(alpha={self.alpha}, p={self.p})"
-
-
-@dataclass(frozen=True, init=False)
-class Mosaic:
-    """Put four images of the batch side by side, each its own quadrant; mix their labels by area.
-
-    An option of a loader, ``Loader(..., mix=og.Mosaic())``, for images of two spatial axes. A cross is drawn; the image itself keeps
-    one of the four quadrants, all as likely, and each of the others shows the same place of another image of the batch, drawn evenly:
-    one may come twice. A mask is put together in the same way, so its labels stay exact. A source of classes needs
-    ``one_hot=True``. Boxes cannot be mixed.
-
-    Parameters
-    ----------
-    margin : float
-        How far the cross stays from the border, as a share of each side, from 0 up to 0.5, which is the middle.
-    p : float
-        Probability of being mixed.
-
-    Raises
-    ------
-    ArgumentError
-        For other numbers.
-
-    Notes
-    -----
-    Exactness: pixels are copied; labels are mixed in float32.
-
-    Examples
-    --------
-    >>> import offgraph as og
-    >>> og.Mosaic(0.25)
-    Mosaic(margin=0.25, p=1.0)
-    """
-
-    margin: float
-    p: float
-
-    def __init__(self, margin: float = 0.25, p: float = 1.0) -> None:
-        for name, value, top in (("margin", margin, 0.5), ("p", p, 1)):
-            is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-            if not is_number or not 0 <= value <= top or (name == "p" and value == 0):
-                raise ArgumentError(
-                    f"Mosaic: {name}={value!r:.80}: give a number from 0{' (not 0 itself)' * (name == 'p')} to {top}"
-                )
-            object.__setattr__(self, name, float(value))
-
-
-Mix = MixUp | CutMix | Mosaic
-
-
-class _Plan(NamedTuple):
-    """What is done to one image of a batch."""
-
-    mix: Mix
-    lam: float
-    parts: tuple[_Part, ...]
-
-
-class _Part(NamedTuple):
-    """What another image gives."""
-
-    partner: int
-    share: float
-    box: tuple[slice, ...] | None
 
 
 @dataclass(frozen=True)
@@ -199,14 +52,22 @@ class Mixing:
     mixes : tuple of MixUp, CutMix or Mosaic
         One of them is drawn for each image.
     seed : int
-    axes : int
-        Spatial axes of an image.
+    objects : ObjectMixing, optional
+        How boxes and keypoints are mixed; None for a source without.
     """
 
     mixes: tuple[Mix, ...]
     seed: int
+    objects: ObjectMixing | None = None
 
-    def __call__(self, batch: Batch, epoch: int, axes: str, buffers: Buffers) -> Batch:
+    def __call__(
+        self,
+        batch: Batch,
+        epoch: int,
+        axes: str,
+        buffers: Buffers,
+        targets: Sequence[Targets] | None = None,
+    ) -> Batch:
         """Mix a batch.
 
         Parameters
@@ -217,11 +78,14 @@ class Mixing:
             Of one image.
         buffers : Buffers
             Where the arrays of the new batch come from.
+        targets : sequence of Targets, optional
+            Of each image; needed where they have boxes.
 
         Raises
         ------
         StepError
-            Where images of integers are to be averaged, and for a mosaic of volumes.
+            Where images of integers are to be averaged, for a mosaic of volumes, and where the masks' dtype cannot number
+            all objects of a mixed image.
         """
         sources = len(batch) if batch.valid is None else int(batch.valid.sum())
         spatial = [place for place, name in enumerate(axes) if name != "C"]
@@ -229,24 +93,34 @@ class Mixing:
         plans = [self._plan(row, batch, epoch, sources, size) for row in range(len(batch))]
         if not any(plans):
             return batch
-        if len(size) != 2 and any(plan and isinstance(plan.mix, Mosaic) for plan in plans):
-            raise StepError(f"Mosaic takes images of two spatial axes, these have {len(size)} (axes {axes})")
-        if batch.image.dtype.kind != "f" and any(plan and isinstance(plan.mix, MixUp) for plan in plans):
-            raise StepError(
-                f"MixUp averages images, and these are {batch.image.dtype}: end the recipe with Normalize(...), or use CutMix"
-            )
+        _check(batch, plans, size, axes)
+        mixed: list[MixedObjects] | None = None
+        if self.objects is not None and targets is not None:
+            mixed = self.objects.mixed(plans, batch, targets, size)
+            plans = [plan if one.is_mixed else None for plan, one in zip(plans, mixed)]
         where = {place: number for number, place in enumerate(spatial)}
-        image = _pasted(batch.image, plans, buffers, lambda box: self._of_image(box, where, len(axes)))
-        mask = batch.mask if batch.mask is None else _pasted(batch.mask, plans, buffers, lambda box: box)
+        of_image = _OnAxes(tuple(where.get(place) for place in range(len(axes))))
+        image = _pasted(batch.image, plans, buffers, of_image)
+        mask = batch.mask
+        if mask is not None:
+            plain = _OnAxes(tuple(range(len(size))))
+            added = [()] * len(plans) if mixed is None else [one.added for one in mixed]
+            mask = _pasted(mask, plans, buffers, plain, added)
         label = batch.label if batch.label is None else _mixed_labels(batch.label, plans)
         # They are made when they are asked for: nothing is read for them before.
+        found = mixed or [None] * len(plans)
         records = LazyRecords(
             len(plans),
-            lambda: (_recorded(batch.records, row, plan) for row, plan in enumerate(plans)),
+            lambda: (_recorded(batch.records, row, plan, found[row]) for row, plan in enumerate(plans)),
         )
-        return replace(batch, image=image, mask=mask, label=label, records=records)
+        made = replace(batch, image=image, mask=mask, label=label, records=records)
+        if mixed is None or self.objects is None:
+            return made
+        return replace(made, objects=self.objects.layout.stacked([one.rows for one in mixed]))
 
-    def _plan(self, row: int, batch: Batch, epoch: int, sources: int, size: tuple[int, ...]) -> _Plan | None:
+    def _plan(
+        self, row: int, batch: Batch, epoch: int, sources: int, size: tuple[int, ...]
+    ) -> MixPlan | None:
         """Draw what is done to the image in a row; None where nothing is."""
         if sources < 2:
             return None
@@ -258,20 +132,44 @@ class Mixing:
         own = row % sources  # rows that fill up a batch repeat the first ones
         if isinstance(mix, Mosaic):
             more = [(draw.word() >> 11) * 2.0**-53 for _ in range(4)]
-            return _mosaic(mix, size, u[4:], int(4 * more[0]), [_other(v, own, sources) for v in more[1:]])
+            others = [_other(v, own, sources) for v in more[1:]]
+            return _mosaic(mix, size, u[4:], row, int(4 * more[0]), others)
         partner = _other(u[3], own, sources)
         lam = _quantile(mix.alpha, u[2])
         if isinstance(mix, MixUp):
-            return _Plan(mix, lam, (_Part(partner, 1 - lam, None),))
+            return MixPlan(mix, lam, None, (MixPart(partner, 1 - lam),))
         share = (1 - lam) ** (1 / len(size))
         box = tuple(_side(n, int(n * share), int(n * v)) for n, v in zip(size, u[4:]))
         cut = int(np.prod([side.stop - side.start for side in box]))
         lam = 1 - cut / int(np.prod(size))
-        return _Plan(mix, lam, (_Part(partner, 1 - lam, box),))
+        return MixPlan(mix, lam, None, (MixPart(partner, 1 - lam, box, box),))
 
-    def _of_image(self, box: tuple[slice, ...], where: dict[int, int], count: int) -> tuple[slice, ...]:
-        """The rectangle on all axes of an image, channels whole."""
-        return tuple(box[where[place]] if place in where else slice(None) for place in range(count))
+
+@dataclass(frozen=True)
+class _OnAxes:
+    """A window on the axes of an array: for each, the number of its spatial axis, or None where it is taken whole."""
+
+    axes: tuple[int | None, ...]
+
+    def __call__(self, box: tuple[slice, ...]) -> tuple[slice, ...]:
+        return tuple(slice(None) if axis is None else box[axis] for axis in self.axes)
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        """Places of the spatial axes."""
+        return tuple(place for place, axis in enumerate(self.axes) if axis is not None)
+
+
+def _check(batch: Batch, plans: Sequence[MixPlan | None], size: tuple[int, ...], axes: str) -> None:
+    """Refuse what cannot be mixed."""
+    if len(size) != 2 and any(plan and isinstance(plan.mix, Mosaic) for plan in plans):
+        raise StepError(f"Mosaic takes images of two spatial axes, these have {len(size)} (axes {axes})")
+    if batch.image.dtype.kind != "f" and any(plan and isinstance(plan.mix, MixUp) for plan in plans):
+        raise StepError(
+            f"MixUp averages images, and these are {batch.image.dtype}: end the recipe with Normalize(...), or use CutMix"
+        )
+    if batch.image.dtype.kind == "b" and any(plan and plan.resizes for plan in plans):
+        raise StepError("Mosaic(fit='resize') averages pixels, and these are bool: choose fit='join'")
 
 
 def _other(u: float, own: int, sources: int) -> int:
@@ -281,18 +179,22 @@ def _other(u: float, own: int, sources: int) -> int:
 
 
 def _mosaic(
-    mix: Mosaic, size: tuple[int, ...], u: Sequence[float], own: int, partners: Sequence[int]
-) -> _Plan:
-    """The four quadrants about a cross, in the order of their rows."""
-    ends = [
-        (slice(0, cross), slice(cross, n))
-        for n, cross in ((n, int(n * (mix.margin + (1 - 2 * mix.margin) * v))) for n, v in zip(size, u))
-    ]
-    boxes = list(product(*ends))
+    mix: Mosaic, size: tuple[int, ...], u: Sequence[float], row: int, own: int, partners: Sequence[int]
+) -> MixPlan:
+    """The four quadrants about a cross, in the order of their rows; `own` is the one that the image keeps."""
+    crosses = [int(n * (mix.margin + (1 - 2 * mix.margin) * v)) for n, v in zip(size, u)]
+    boxes = list(product(*((slice(0, cross), slice(cross, n)) for n, cross in zip(size, crosses))))
+    shown = boxes
+    if mix.fit == "join":
+        shown = list(
+            product(*((slice(n - cross, n), slice(0, n - cross)) for n, cross in zip(size, crosses)))
+        )
+    elif mix.fit == "resize":
+        shown = [tuple(slice(0, n) for n in size)] * len(boxes)
     shares = [float(np.prod([side.stop - side.start for side in box]) / np.prod(size)) for box in boxes]
-    others = [number for number in range(len(boxes)) if number != own]
-    parts = (_Part(partner, shares[number], boxes[number]) for number, partner in zip(others, partners))
-    return _Plan(mix, shares[own], tuple(parts))
+    sources = [*partners[:own], row, *partners[own:]]
+    parts = [MixPart(*four) for four in zip(sources, shares, boxes, shown)]
+    return MixPlan(mix, shares[own], parts.pop(own), tuple(parts))
 
 
 def _side(length: int, width: int, centre: int) -> slice:
@@ -307,91 +209,112 @@ def _quantile(alpha: float, u: float) -> float:
 
 def _pasted(
     array: np.ndarray,
-    plans: Sequence[_Plan | None],
+    plans: Sequence[MixPlan | None],
     buffers: Buffers,
-    of_array: Callable[[tuple[slice, ...]], tuple[slice, ...]],
+    on_axes: _OnAxes,
+    added: Sequence[Sequence[int]] | None = None,
 ) -> np.ndarray:
     """Mix the rows of an array into a new one; the old one is read until the end.
 
     Parameters
     ----------
     array : ndarray
-    plans : sequence of _Plan or None
+    plans : sequence of MixPlan or None
     buffers : Buffers
-    of_array : callable
-        A box on the axes that the rows have.
+    on_axes : _OnAxes
+        The axes that the rows have.
+    added : sequence of sequence of int, optional
+        Of masks: what is added to the labels, other than 0, of each part; nothing where it is empty.
     """
     made = buffers.empty(array.shape, array.dtype)
     for row, plan in enumerate(plans):
-        if plan is None or not isinstance(plan.mix, MixUp):
-            made[row] = array[row]
+        if plan is None or plan.own is None or plan.keeps_place:
+            if plan is None or not isinstance(plan.mix, MixUp):
+                made[row] = array[row]
+        elif not plan.own.is_empty:
+            made[row][on_axes(plan.own.placed)] = _shown(array[row], plan.own, on_axes, added is not None)
         if plan is None:
             continue
-        for part in plan.parts:
-            if part.box is not None:
-                box = of_array(part.box)
-                made[row][box] = array[part.partner][box]
-            else:
+        for number, part in enumerate(plan.parts):
+            if part.box is None:
                 own = array.dtype.type(plan.lam)
                 np.multiply(array[row], own, out=made[row])
-                made[row] += array[part.partner] * array.dtype.type(part.share)
+                made[row] += array[part.source] * array.dtype.type(part.share)
+            elif not part.is_empty:
+                seen = _shown(array[part.source], part, on_axes, added is not None)
+                if added is not None and added[row]:
+                    seen = _renumbered(seen, added[row][number])
+                made[row][on_axes(part.box)] = seen
     return made
 
 
-def _mixed_labels(label: np.ndarray, plans: Sequence[_Plan | None]) -> np.ndarray:
+def _shown(array: np.ndarray, part: MixPart, on_axes: _OnAxes, labels: bool) -> np.ndarray:
+    """What a part shows of an image or mask."""
+    if not part.is_resized:
+        return array[on_axes(part.seen)]
+    lengths, spatial = part.lengths, on_axes.spatial
+    if not labels:
+        return resize(array, lengths, axes=spatial)
+    for axis, length in zip(spatial, lengths):
+        array = np.take(array, on_half_pixels(array.shape[axis], length), axis=axis)
+    return array
+
+
+def _renumbered(labels: np.ndarray, added: int) -> np.ndarray:
+    """Labels of objects, numbered on; 0 stays."""
+    most = int(labels.max(initial=0)) + added
+    if most > np.iinfo(labels.dtype).max:
+        raise StepError(
+            f"a mixed image has objects up to number {most:,}, and its mask is {labels.dtype}: give the loader a wider "
+            "mask_dtype"
+        )
+    return np.where(labels > 0, labels + labels.dtype.type(added), labels)
+
+
+def _mixed_labels(label: np.ndarray, plans: Sequence[MixPlan | None]) -> np.ndarray:
     made = label.copy()
     for row, plan in enumerate(plans):
         if plan is not None:
             mixed = label[row] * np.float32(plan.lam)
             for part in plan.parts:
-                mixed = mixed + label[part.partner] * np.float32(part.share)
+                mixed = mixed + label[part.source] * np.float32(part.share)
             made[row] = mixed
     return made
 
 
-def _recorded(records: Sequence[dict[str, Any]], row: int, plan: _Plan | None) -> dict[str, Any]:
+def _recorded(
+    records: Sequence[dict[str, Any]], row: int, plan: MixPlan | None, objects: MixedObjects | None
+) -> dict[str, Any]:
     """Record of an image with what it was mixed with."""
     record = records[row]
     if plan is None:
-        return record
-    parts = [_part_recorded(records, part) for part in plan.parts]
+        if objects is None or objects.left is None:
+            return record
+        return {**record, "mix": {"step": objects.left[0], "left": objects.left[1]}}
+    numbers = (None,) * (1 + len(plan.parts)) if objects is None else objects.numbers
+    parts = [
+        {"partner": records[part.source]["key"], **_part_recorded(part, of_part)}
+        for part, of_part in zip(plan.parts, numbers[1:])
+    ]
     found: dict[str, Any] = {"step": type(plan.mix).__name__, "lam": plan.lam}
+    own = {} if plan.own is None else _part_recorded(plan.own, None)
+    if numbers[0] is not None:
+        own["objects"] = list(numbers[0])
+    if own.keys() - {"box"}:  # where it is what the others leave, it says nothing
+        found["own"] = own
     return {**record, "mix": {**found, "parts": parts} if len(parts) > 1 else {**found, **parts[0]}}
 
 
-def _part_recorded(records: Sequence[dict[str, Any]], part: _Part) -> dict[str, Any]:
-    found: dict[str, Any] = {"partner": records[part.partner]["key"]}
+def _part_recorded(part: MixPart, objects: Sequence[int] | None) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if part.box is not None:
-        found["box"] = [[side.start, side.stop] for side in part.box]
+        found["box"] = _ends(part.box)
+        if part.seen != part.box:
+            found["shown"] = _ends(part.seen)
+    if objects is not None:
+        found["objects"] = list(objects)
     return found
 
 
-def parse_mix(
-    given: Any, *, task: str | None, one_hot: bool, has_masks: bool, has_boxes: bool
-) -> tuple[Mix, ...]:
-    """Return the mixes that a loader's argument gives; none for None.
-
-    Raises
-    ------
-    ArgumentError
-        Where it is none, or the targets of the source cannot be mixed.
-    """
-    if given is None:
-        return ()
-    mixes = tuple(given) if isinstance(given, list | tuple) else (given,)
-    if not mixes or not all(isinstance(one, Mix) for one in mixes):
-        raise ArgumentError(
-            f"mix={given!r:.80}: give MixUp(...), CutMix(...), Mosaic(...), or a list of them"
-        )
-    if has_boxes:
-        raise ArgumentError(f"mix={given!r:.80}: boxes cannot be mixed; leave it out")
-    if task == "classify" and not one_hot:
-        raise ArgumentError(
-            f"mix={given!r:.80}: a mixed label is a share of several classes: give one_hot=True as well, and train with "
-            "categorical_crossentropy"
-        )
-    if has_masks and any(isinstance(one, MixUp) for one in mixes):
-        raise ArgumentError(
-            f"mix={given!r:.80}: the labels of a mask cannot be averaged; use CutMix or Mosaic"
-        )
-    return mixes
+def _ends(box: tuple[slice, ...]) -> list[list[int]]:
+    return [[side.start, side.stop] for side in box]

@@ -36,7 +36,8 @@ class BatchObjects:
     classes : int64, (B, N)
         Class numbers.
     index : int64, (B, N)
-        Number of each box among the objects of its item, from 0: its label in an instance mask, minus 1.
+        Number of each box among the objects of its item, from 0: its label in an instance mask, minus 1. Those of a mixed
+        image are numbered on, image after image.
     valid : bool, (B, N), or None
         Which rows are boxes; None where ragged.
     format : str
@@ -45,6 +46,11 @@ class BatchObjects:
         x and y of the keypoints of each box, in pixels from the image's edge, as the boxes of the format xyxy.
     visible : int64, (B, N, K), or None
         0: not labelled, or outside; 1: hidden; 2: visible.
+    weights : float32, (B, N), or None
+        With ``mix=``: the share of its image that each object has of a mixed one, `lam` or ``1 - lam`` of MixUp; else 1.
+    origin : int64, (B, N, 2), or None
+        With ``mix=``: ``Batch.index`` of the image that each object is from, and its number among the objects of that
+        item, from 0.
     """
 
     boxes: Rows
@@ -54,6 +60,8 @@ class BatchObjects:
     format: BoxFormat
     points: Rows | None = None
     visible: Rows | None = None
+    weights: Rows | None = None
+    origin: Rows | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -83,12 +91,15 @@ class ObjectLayout:
     format : BoxFormat
     keypoints : int or None
         Keypoints of each object; None where there are none.
+    mixed : bool
+        Whether images are mixed, so that objects have weights and an origin.
     """
 
     layout: BoxLayout
     most: int
     format: BoxFormat
     keypoints: int | None = None
+    mixed: bool = False
 
     def check(self, targets: Targets) -> None:
         """Refuse an image with more boxes than there are rows for.
@@ -104,7 +115,7 @@ class ObjectLayout:
                 "each box of the source"
             )
 
-    def stack(self, targets: Sequence[Targets]) -> BatchObjects:
+    def stack(self, targets: Sequence[Targets], numbers: Sequence[int]) -> BatchObjects:
         """Put the boxes and keypoints of a batch together.
 
         Parameters
@@ -112,31 +123,60 @@ class ObjectLayout:
         targets : sequence of Targets
             Of each image, with ``boxes``, whose labels are class numbers, and ``points``, where there are keypoints: those
             of the objects that there were at first.
+        numbers : sequence of int
+            Of each image in its source.
         """
-        boxes = [one.of(Boxes)["boxes"] for one in targets]
-        rows = [
-            self._rows(one, other.of(Points).get("points")) for one, other in zip(boxes, targets, strict=True)
-        ]
-        if self.layout == "ragged":
-            columns: list[Any] = [tuple(column) for column in zip(*rows, strict=True)]
-            return BatchObjects(columns[0], columns[1], columns[2], None, self.format, *columns[3:])
-        columns = [self._padded(column) for column in zip(*rows, strict=True)]
-        lengths = np.array([[len(one)] for one in boxes])
-        valid = np.arange(self.most) < lengths
-        return BatchObjects(columns[0], columns[1], columns[2], valid, self.format, *columns[3:])
+        return self.stacked(
+            [
+                self.rows(one.of(Boxes)["boxes"], one.of(Points).get("points"), number)
+                for one, number in zip(targets, numbers, strict=True)
+            ]
+        )
 
-    def _rows(self, boxes: Boxes, points: Points | None) -> list[np.ndarray]:
+    def stacked(self, rows: Sequence[dict[str, np.ndarray]]) -> BatchObjects:
+        """Put the objects of images together, of which `rows` gave the columns."""
+        columns = {name: [one[name] for one in rows] for name in rows[0]}
+        if self.layout == "ragged":
+            made: dict[str, Any] = {name: tuple(column) for name, column in columns.items()}
+            return BatchObjects(**made, valid=None, format=self.format)
+        made = {name: self._padded(column) for name, column in columns.items()}
+        lengths = np.array([[len(one)] for one in columns["boxes"]])
+        return BatchObjects(**made, valid=np.arange(self.most) < lengths, format=self.format)
+
+    def rows(
+        self, boxes: Boxes, points: Points | None, image: int, *, weight: float = 1.0, first: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Return the columns of one image's objects.
+
+        Parameters
+        ----------
+        boxes : Boxes
+        points : Points or None
+            Of the objects that there were at first.
+        image : int
+            Its number in the source.
+        weight : float
+            Of each object.
+        first : int
+            Added to the number of each.
+        """
         array = boxes_of_edges(boxes.edges, self.format, boxes.size)
         labels = np.zeros(0, np.int64) if boxes.labels is None else boxes.labels
-        rows = [array.astype(np.float32), labels.astype(np.int64), boxes.extra.get(OBJECT, boxes.ids)]
+        numbers = boxes.extra.get(OBJECT, boxes.ids)
+        rows = {
+            "boxes": array.astype(np.float32),
+            "classes": labels.astype(np.int64),
+            "index": numbers + first,
+        }
         if self.keypoints is not None and points is not None:
             kept = points.places[boxes.ids]
             known = np.all(np.isfinite(kept), axis=-1)
             places = np.where(known[..., np.newaxis], kept[..., ::-1] + 0.5, -1)
-            rows += [
-                places.astype(np.float32),
-                np.where(known, points.visible[boxes.ids], 0).astype(np.int64),
-            ]
+            rows["points"] = places.astype(np.float32)
+            rows["visible"] = np.where(known, points.visible[boxes.ids], 0).astype(np.int64)
+        if self.mixed:
+            rows["weights"] = np.full(len(boxes), weight, np.float32)
+            rows["origin"] = np.stack([np.full(len(boxes), image, np.int64), numbers], axis=1)
         return rows
 
     def _padded(self, column: Sequence[np.ndarray]) -> np.ndarray:
@@ -147,7 +187,13 @@ class ObjectLayout:
 
 
 def parse_layout(
-    boxes: Any, max_boxes: Any, box_format: Any, *, most: int | None, keypoints: int | None
+    boxes: Any,
+    max_boxes: Any,
+    box_format: Any,
+    *,
+    most: int | None,
+    keypoints: int | None,
+    mixed_of: int = 1,
 ) -> ObjectLayout | None:
     """Return the layout that a loader's arguments ask for; None for a source without boxes.
 
@@ -158,6 +204,8 @@ def parse_layout(
     most : int or None
         The largest number of boxes that an image of the source has; None for a source without boxes.
     keypoints : int or None
+    mixed_of : int
+        Images that one is mixed of, at most; 1 where they are not mixed.
 
     Raises
     ------
@@ -179,5 +227,5 @@ def parse_layout(
         raise ArgumentError(
             f"box_format={form!r:.80}: choose one of {', '.join(map(repr, get_args(BoxFormat)))}"
         )
-    rows = max(1, most) if max_boxes is None else whole_number("max_boxes", max_boxes)
-    return ObjectLayout(layout, max(1, most) if layout == "ragged" else rows, form, keypoints)
+    rows = max(1, most * mixed_of) if max_boxes is None else whole_number("max_boxes", max_boxes)
+    return ObjectLayout(layout, rows, form, keypoints, mixed_of > 1)

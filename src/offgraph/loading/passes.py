@@ -314,7 +314,11 @@ class Pass:
         else:
             axes = (first[0] if isinstance(first, MadeRows) else first).image.axes
         finishing = self.batching.finishing
-        return batch if finishing.leaves(axes) else finishing(batch, self.epoch, axes, self.buffers)
+        if finishing.leaves(axes):
+            return batch
+        mixes = finishing.mixing is not None and self.maker.objects is not None
+        targets = [sample.targets for sample in each(parts)] if mixes else None
+        return finishing(batch, self.epoch, axes, self.buffers, targets)
 
     @property
     def _done(self) -> str:

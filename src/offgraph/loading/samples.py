@@ -47,6 +47,8 @@ class Samples(Protocol):
     """The largest number of boxes that an image has; None where there are none to learn."""
     keypoints: int | None
     """Keypoints of each object; None where there are none."""
+    masks_number_objects: bool | None
+    """Whether each label of a mask is an object's; None where that is not known."""
 
     @property
     def in_rows(self) -> bool:
@@ -106,6 +108,7 @@ class FileSamples:
         self.has_masks = source.has_masks
         self.most_boxes = source.most_objects if source.task == "detect" else None
         self.keypoints = None if source.keypoints is None else len(source.keypoints.names)
+        self.masks_number_objects: bool | None = source.reading.object_masks == "instances"
         self._prepare()
 
     def _prepare(self) -> None:
@@ -265,6 +268,9 @@ class DatasetSamples:
         self.has_masks = dataset.has_masks
         self.most_boxes = dataset.most_boxes if dataset.task == "detect" else None
         self.keypoints = None if dataset.keypoints is None else len(dataset.keypoints)
+        self.masks_number_objects: bool | None = (
+            None if dataset.has_masks and self.most_boxes is not None else False
+        )
 
     @property
     def in_rows(self) -> bool:

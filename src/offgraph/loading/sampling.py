@@ -21,9 +21,9 @@ from offgraph.core.errors import ArgumentError
 from offgraph.core.random import Draw, Key
 from offgraph.pipeline.order import Order
 
-__all__ = ["Sampling", "class_weights", "parse_sampling"]
+__all__ = ["REPEATED", "Sampling", "class_weights", "parse_sampling"]
 
-_REPEATED = 1 << 32
+REPEATED = 1 << 32
 """Added to the epoch of an image's address each time that it comes again in an epoch."""
 
 
@@ -85,7 +85,7 @@ class SampledOrder:
     def epochs(self, places: np.ndarray) -> list[int]:
         """Return the epoch of the address of each image: one that comes again is drawn anew."""
         times = self._picked[1][self.places.numbers(places)]
-        return [self.places.epoch + _REPEATED * time for time in times.tolist()]
+        return [self.places.epoch + REPEATED * time for time in times.tolist()]
 
 
 _LINE = int.from_bytes(hashlib.blake2b(b"offgraph sampling", digest_size=8).digest(), "little")

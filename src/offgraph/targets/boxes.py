@@ -23,6 +23,7 @@ from offgraph.targets.box_formats import (
 )
 from offgraph.targets.columns import Columns, parse_size
 from offgraph.targets.composed import check_grid, check_size, returning_legs
+from offgraph.targets.covering import uncovered_boxes, uncovered_polygons
 from offgraph.targets.instances import Instances
 from offgraph.targets.mask import Mask
 from offgraph.targets.outlines import NOTHING, carry_boxes, carry_polygons, uncut_bounds
@@ -322,12 +323,61 @@ class Boxes(Target):
             result._instances, edges, share = self._instances.moved(legs, mask)
         else:
             edges, share, result._polygons = self._carried(legs)
-        result.edges = edges
-        result.visibility = self.visibility * share
-        gone = _gone(edges, result.visibility, self.rules)
-        names = {i: reason for i, reason in enumerate(gone) if reason}
-        result._keep(np.array([reason is None for reason in gone], bool), names)
+        return result._left(edges, share)
+
+    def covered(self, start: Sequence[int], stop: Sequence[int]) -> Self:
+        """Return the boxes of what is left where something else is pasted over a window of the image.
+
+        A box is drawn around what is left of its object: it is shorter where the window takes an end off, and as before
+        where what is left lies on both sides.
+
+        Parameters
+        ----------
+        start, stop : sequence of int
+            First pixel of the window on each axis, and the one after its last.
+
+        Returns
+        -------
+        Boxes
+            Those that the rules keep; `dropped` lists the others.
+
+        Examples
+        --------
+        >>> boxes = Boxes([[0, 0, 4, 4], [5, 0, 7, 2]], size=(4, 8))
+        >>> left = boxes.covered((0, 3), (4, 8))
+        >>> left.array.tolist(), left.visibility.tolist(), [gone.id for gone in left.dropped]
+        ([[0.0, 0.0, 3.0, 4.0]], [0.75], [1])
+        """
+        result = copy.copy(self)
+        low, high = np.asarray(start) - 0.5, np.asarray(stop) - 0.5
+        if self._instances is not None:
+            window = tuple(slice(first, after) for first, after in zip(start, stop))
+            result._instances, edges, share = self._instances.covered(window)
+            return result._left(edges, share)
+        edges, share = uncovered_boxes(self.edges, low, high)
+        if self._polygons is not None:
+            drawn = [number for number, parts in enumerate(self._polygons) if parts is not None]
+            left = uncovered_polygons([self._polygons[number] or [] for number in drawn], low, high)
+            edges[drawn], share[drawn] = left.edges, left.share
+            outlines = dict(zip(drawn, left.outlines))
+            result._polygons = [outlines.get(number) for number in range(len(self))]
+        if not self.rules.clip:
+            edges = np.where(np.isfinite(edges), self.edges, edges)
+        return result._left(edges, share)
+
+    def under(self, rules: BoxRules) -> Self:
+        """Return the boxes under other rules, which hold from the next step on."""
+        result = copy.copy(self)
+        result.rules = rules
         return result
+
+    def _left(self, edges: np.ndarray, share: np.ndarray) -> Self:
+        """Set what is left of each box, in place, and keep those that the rules keep."""
+        self.edges, self.visibility = edges, self.visibility * share
+        gone = _gone(edges, self.visibility, self.rules)
+        names = {i: reason for i, reason in enumerate(gone) if reason}
+        self._keep(np.array([reason is None for reason in gone], bool), names)
+        return self
 
     def restored(self, frame: Frame) -> Self:
         """Return the boxes on the frame's original grid; a box that nothing is left of is dropped."""
@@ -475,14 +525,18 @@ def _gone(edges: np.ndarray, visibility: np.ndarray, rules: BoxRules) -> list[st
     """Why a moved box is dropped, or None, for each."""
     d = edges.shape[1] // 2
     lengths = edges[:, d:] - edges[:, :d]
-    result: list[str | None] = []
-    for sides, share in zip(lengths, visibility):
-        if not (sides > NOTHING).all() or share <= NOTHING:
-            result.append("nothing of it is left in the image")
-        elif (area := float(np.prod(sides))) < rules.min_area:
-            result.append(f"its area of {area:.6g} pixels is less than min_area={rules.min_area:g}")
-        elif share < rules.min_visibility:
-            result.append(f"{share:.1%} of it is left, less than min_visibility={rules.min_visibility:g}")
+    areas = np.prod(lengths, axis=1)
+    with np.errstate(invalid="ignore"):
+        nothing: Any = ~((lengths > NOTHING).all(axis=1) & (visibility > NOTHING))
+        small: Any = (areas < rules.min_area) | (visibility < rules.min_visibility)
+    result: list[str | None] = [None] * len(edges)
+    for row in np.flatnonzero(nothing | small).tolist():
+        if nothing[row]:
+            result[row] = "nothing of it is left in the image"
+        elif areas[row] < rules.min_area:
+            result[row] = f"its area of {areas[row]:.6g} pixels is less than min_area={rules.min_area:g}"
         else:
-            result.append(None)
+            result[row] = (
+                f"{visibility[row]:.1%} of it is left, less than min_visibility={rules.min_visibility:g}"
+            )
     return result

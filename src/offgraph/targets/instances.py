@@ -64,11 +64,21 @@ class Instances:
         """
         if mask is None or any(map(_shows_labels_outside, legs)):
             mask = self.mask.moved([_with_background_outside(leg) for leg in legs])
-        after, edges = Instances.of(mask)
         magnified = 1.0
         for leg in legs:
             centre = (np.array(leg.map.output_size, np.float64) - 1) / 2
             magnified /= max(abs(float(np.linalg.det(leg.map.jacobian(centre)))), 1e-300)
+        return self._found_in(mask, magnified)
+
+    def covered(self, window: tuple[slice, ...]) -> tuple[Self, np.ndarray, np.ndarray]:
+        """Return the objects where background is pasted over a window, their edges, and the share left of each."""
+        array = self.mask.array.copy()
+        array[window] = 0
+        return self._found_in(self.mask.with_array(array), 1.0)
+
+    def _found_in(self, mask: Mask, magnified: float) -> tuple[Self, np.ndarray, np.ndarray]:
+        """The objects as they are in another mask, whose pixels are so many times smaller."""
+        after, edges = Instances.of(mask)
         place = np.minimum(np.searchsorted(after.labels, self.labels), max(len(after.labels) - 1, 0))
         there = after.labels[place] == self.labels if len(after.labels) else np.zeros(len(self.labels), bool)
         result = np.full((len(self.labels), edges.shape[1]), np.nan)

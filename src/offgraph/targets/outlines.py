@@ -1,7 +1,7 @@
 """Move outlines of objects, such as the corners of boxes, through a chain of geometric steps; bound what is left of them.
 
-Where all maps keep lines straight, corners are moved and the outline is cut at each step's output, which is exact. Other
-maps bend edges. `bent_boxes` bounds how far, for boxes in the plane and the maps it knows; in all other cases corners are
+Where all maps keep lines straight, corners are moved and the outline is cut at each step's output, which is exact; boxes that
+stay boxes, as under crops, flips and resizes, are cut all at once. Other maps bend edges. `bent_boxes` bounds how far, for boxes in the plane and the maps it knows; in all other cases corners are
 set at most a pixel apart, and since that alone does not bound the edge, every output pixel is asked where it comes from.
 The bounds hold each pixel whose centre comes from inside the object, as its mask shows it, and every corner that was
 moved.
@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.base import CoordinateMap
+from offgraph.geometry.grid_map import GridMap
 from offgraph.geometry.projective_map import ProjectiveMap
 from offgraph.geometry.resampling import Leg
 from offgraph.geometry.tile_map import TileMap
@@ -44,7 +46,7 @@ class Carried:
     share : ndarray of float64, shape (n,)
         Of each object's area or volume that is left: 0 to 1.
     outlines : list of list of ndarray
-        Polygons that are left of each object.
+        Polygons that are left of each object; none of boxes that stay boxes.
     """
 
     def __init__(self, count: int, dimensions: int) -> None:
@@ -81,6 +83,9 @@ def carry_boxes(edges: np.ndarray, legs: Sequence[Leg]) -> Carried:
     count, d = edges.shape[0], edges.shape[1] // 2
     result = Carried(count, d)
     if not count:
+        return result
+    if _keeps_axes(legs):
+        result.edges, result.share = _carry_aligned(edges, legs)
         return result
     corners = corners_of(edges)
     straight = all(leg.map.preserves_lines for leg in legs)
@@ -173,6 +178,42 @@ def _carry_uncut(corners: np.ndarray, legs: Sequence[Leg], result: Carried) -> n
     result.edges[easy] = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)[easy]
     result.share[easy] = 1.0
     return easy
+
+
+def _keeps_axes(legs: Sequence[Leg]) -> bool:
+    """Whether boxes stay boxes all along a chain, and no step reads its input's border pixels as far as their edges."""
+    for position, leg in enumerate(legs):
+        if position and widens(leg):
+            return False
+        affine = leg.map.affine() if isinstance(leg.map, GridMap) else leg.map
+        if not isinstance(affine, AffineMap):
+            return False
+        moved = affine.matrix != 0
+        if not ((moved.sum(axis=0) == 1).all() and (moved.sum(axis=1) == 1).all()):
+            return False
+    return True
+
+
+def _carry_aligned(edges: np.ndarray, legs: Sequence[Leg]) -> tuple[np.ndarray, np.ndarray]:
+    """Carry boxes that stay boxes, all at once: cut at each output's limits, which leaves a share of each length."""
+    d = edges.shape[1] // 2
+    low, high = _limits(legs[0].map.input_size)
+    first, last = np.maximum(edges[:, :d], low), np.minimum(edges[:, d:], high)
+    share = (last > first).all(axis=1).astype(np.float64)
+    for leg in legs:
+        ends, has_place = leg.map.forward(np.stack([first, last]))
+        first, last = ends.min(axis=0), ends.max(axis=0)
+        low, high = _limits(leg.map.output_size)
+        kept_first, kept_last = np.maximum(first, low), np.minimum(last, high)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            kept = np.maximum(kept_last - kept_first, 0) / (last - first)
+        share *= np.where(has_place.all(axis=0), np.prod(kept, axis=1), 0.0)
+        share = np.where(np.isfinite(share), share, 0.0)
+        first, last = kept_first, kept_last
+    carried = np.concatenate([first, last], axis=1)
+    share[share <= NOTHING] = 0.0
+    carried[share == 0] = np.nan
+    return carried, share
 
 
 def _through(step: CoordinateMap, parts: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -176,6 +176,26 @@ class Points(Target):
             result._columns = self._columns.rows(seen)
         return result
 
+    def covered(self, start: Sequence[int], stop: Sequence[int]) -> Self:
+        """Return the points where something else is pasted over a window of the image: those in it cannot be seen.
+
+        Parameters
+        ----------
+        start, stop : sequence of int
+            First pixel of the window on each axis, and the one after its last.
+
+        Examples
+        --------
+        >>> Points([[1, 1], [1, 6]], size=(4, 8)).covered((0, 3), (4, 8)).visible.tolist()
+        [True, False]
+        """
+        result = copy.copy(self)
+        low, high = np.asarray(start) - 0.5, np.asarray(stop) - 0.5
+        with np.errstate(invalid="ignore"):
+            inside = ((self.places >= low) & (self.places < high)).all(axis=-1)
+        result.visible = np.where(inside, np.zeros_like(self.visible), self.visible)
+        return result
+
     def restored(self, frame: Frame) -> Self:
         """Return the points on the frame's original grid; those that nothing maps cannot be seen."""
         check_size("points", self._size, frame.output_size)
