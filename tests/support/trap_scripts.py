@@ -316,7 +316,7 @@ def transform(image):
     return image
 
 def load(path):
-    image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)  #! exif?
+    image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)  #! exif
     image = tf.image.resize(image, (256, 256))  #! aliasing?
     image = tf.image.random_flip_left_right(image)  #! unseeded
     image = tf.numpy_function(transform, [image], tf.float32)  #! py-function
@@ -486,5 +486,126 @@ class Photos:
         return [resize(og.imread(p), (64, 64), order=0, preserve_range=True) for p in paths]
 
 train, test = train_test_split(["a.jpg", "b.jpg"], random_state=7)
+""",
+)
+
+SCRIPTS["half of a photograph, turned by a random angle"] = (
+    """
+import random
+import cv2
+import numpy as np
+import scipy.ndimage as ndi
+import tensorflow as tf
+
+random.seed(7)
+image = cv2.imread("photo.png")  #! bgr
+small = cv2.resize(image, (image.shape[0] // 2, image.shape[1] // 2))  #! size-order, aliasing?
+h, w = image.shape[:2]
+tiny = cv2.resize(image, (int(h * 0.25), int(w * 0.25)), interpolation=cv2.INTER_AREA)  #! size-order
+turned = ndi.rotate(image, random.uniform(-0.3, 0.3), reshape=False, order=1)  #! radians?
+again = ndi.rotate(image, (random.random() - 0.5) * 0.9, reshape=False, order=1)  #! radians?
+th = 30
+turn = np.array([[np.cos(th), -np.sin(th)], [np.sin(th), np.cos(th)]])  #! degrees?
+th = random.randint(-20, 20)
+row = np.cos(th)  #! degrees?
+files = tf.io.gfile.glob("images/*.png")
+for name, mask in zip(files, sorted(tf.io.gfile.glob("masks/*.png"))):  #! unsorted
+    print(name, mask)
+""",
+    """
+import random
+import cv2
+import numpy as np
+import offgraph as og
+import scipy.ndimage as ndi
+
+random.seed(7)
+image = cv2.cvtColor(cv2.imread("photo.png"), cv2.COLOR_BGR2RGB)
+small = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
+h, w = image.shape[:2]
+tiny = cv2.resize(image, (int(w * 0.25), int(h * 0.25)), interpolation=cv2.INTER_AREA)
+square = cv2.resize(image, (h - 2, h // 2), interpolation=cv2.INTER_AREA)
+turned = ndi.rotate(image, random.uniform(-17, 17), reshape=False, order=1)
+barely = ndi.rotate(image, random.uniform(-1, 1), reshape=False, order=1)
+again = ndi.rotate(image, (random.random() - 0.5) * 50, reshape=False, order=1)
+th = np.deg2rad(30)
+turn = np.array([[np.cos(th), -np.sin(th)], [np.sin(th), np.cos(th)]])
+th = random.randint(-20, 20) * np.pi / 180
+row = np.cos(th) + np.sin(random.uniform(-3, 3))
+noisy = np.clip(image + random.uniform(-20, 20), 0, 255).astype(np.uint8)
+source = og.open_source("images/", masks="masks/")
+""",
+)
+
+SCRIPTS["scans, and files of 16 bits"] = (
+    """
+import glob
+import nibabel as nib
+import numpy as np
+import skimage.io as io
+import tifffile
+from scipy.ndimage import gaussian_filter, zoom
+
+volume = nib.load("scan.nii.gz").get_fdata()
+seg = nib.load("seg.nii.gz").get_fdata()
+volume = zoom(volume, 2)  #! corner-grid, spline
+seg = zoom(seg, 2, grid_mode=True, mode="nearest")  #! mask-interpolated
+stack = [tifffile.imread(f).astype("uint8") for f in sorted(glob.glob("cells/*.tif"))]  #! depth?
+for f in glob.glob("cells/*.tif"):
+    cells = np.uint8(io.imread(f))  #! depth?, exif?
+labels = np.load("labels.npy")
+labels = gaussian_filter(labels, 1)  #! mask-filtered?
+labels = np.load("labels.npy")
+labels = zoom(labels, 2, grid_mode=True, mode="nearest")  #! mask-interpolated?
+""",
+    """
+import glob
+import nibabel as nib
+import numpy as np
+import offgraph as og
+import tifffile
+from scipy.ndimage import gaussian_filter, zoom
+
+volume = nib.load("scan.nii.gz").get_fdata()
+volume = gaussian_filter(volume, 2)
+recipe = og.Compose([og.Resize((64, 64, 64)), og.PercentileNormalize(0.5, 99.5)])
+stack = [(tifffile.imread(f) / 257).astype("uint8") for f in sorted(glob.glob("cells/*.tif"))]
+high = [(tifffile.imread(f) >> 8).astype("uint8") for f in sorted(glob.glob("cells/*.tif"))]
+labels = np.load("labels.npy")
+labels = zoom(labels, 2, order=0, grid_mode=True, mode="nearest")
+counts = np.bincount(labels.ravel())
+""",
+)
+
+SCRIPTS["a model that is served without its division"] = (
+    """
+import keras
+import numpy as np
+from PIL import Image, ImageOps
+
+model = keras.models.load_model("net.keras")
+x = np.load("x.npy").astype("float32") / 255.0
+y = np.load("y.npy")
+model.fit_generator(x, y)  #! gone
+
+def predict(path):
+    image = ImageOps.exif_transpose(Image.open(path)).resize((224, 224))
+    return model.predict_classes(np.asarray(image)[None])  #! gone, skew
+""",
+    """
+import keras
+import numpy as np
+import offgraph as og
+from PIL import Image, ImageOps
+
+model = keras.models.load_model("net.keras")
+x = np.load("x.npy").astype("float32") / 255.0
+y = np.load("y.npy")
+model.fit(x, y)
+og.save(model, [og.Resize((224, 224)), og.Rescale(1 / 255)], "served.keras")
+
+def predict(path):
+    image = ImageOps.exif_transpose(Image.open(path)).resize((224, 224))
+    return model.predict(np.asarray(image)[None] / 255.0)
 """,
 )

@@ -28,7 +28,7 @@ def arithmetic(
         return _sequences(left, operator, right)
     image = left if left.is_array else right
     if image.kind not in ("image", "mask"):
-        return UNKNOWN
+        return _of_no_image(left, operator, right)
     if isinstance(operator, ast.Div):
         return divided(notes, node, left, right) if left.is_array else image.but(dtype="float", scaled=None)
     if isinstance(operator, ast.Mult):
@@ -39,7 +39,8 @@ def arithmetic(
         if factor is not None and factor == 255 and image.scaled:
             return image.but(scaled=False)
     _wraps(notes, node, left, operator, right, in_place)
-    return _result(left, operator, right, image)
+    result = _result(left, operator, right, image)
+    return result.but(facts=result.facts - {"deep"})
 
 
 def _numbers(left: Value, operator: ast.operator, right: Value) -> Value:
@@ -67,6 +68,45 @@ def _numbers(left: Value, operator: ast.operator, right: Value) -> Value:
     except (ArithmeticError, ValueError):
         return UNKNOWN
     return UNKNOWN if isinstance(value, complex) else literal(value).but(unit=unit)
+
+
+def _of_no_image(left: Value, operator: ast.operator, right: Value) -> Value:
+    if "length" in (left.kind, right.kind):
+        return _length(left, right)
+    if left.span is not None or right.span is not None:
+        return _drawn(left, operator, right)
+    of_bytes = left == UNKNOWN and isinstance(operator, ast.Div) and right.number == 255
+    return Value(dtype="float", scaled=True) if of_bytes else UNKNOWN
+
+
+def _length(left: Value, right: Value) -> Value:
+    """A part or a multiple of an image's height or width is one as well."""
+    units = {each.unit for each in (left, right)} - {""}
+    return Value("length", unit=units.pop()) if len(units) == 1 else UNKNOWN
+
+
+def _drawn(left: Value, operator: ast.operator, right: Value) -> Value:
+    """A random number moved or stretched: between which ends it then lies."""
+    one, other = _ends(left), _ends(right)
+    if one is None or other is None:
+        return UNKNOWN
+    match operator:
+        case ast.Add():
+            ends = [one[0] + other[0], one[1] + other[1]]
+        case ast.Sub():
+            ends = [one[0] - other[1], one[1] - other[0]]
+        case ast.Mult():
+            ends = [a * b for a in one for b in other]
+        case ast.Div() if 0 not in other:
+            ends = [a / b for a in one for b in other]
+        case _:
+            return UNKNOWN
+    return (left if left.span is not None else right).but(span=(min(ends), max(ends)))
+
+
+def _ends(value: Value) -> tuple[float, float] | None:
+    number = value.number
+    return value.span if number is None else (number, number)
 
 
 def _path(left: Value, right: Value) -> Value:

@@ -33,6 +33,9 @@ def cast(call: Call, value: Value, dtype: Value, shown: str) -> Value:
     if name == "uint8" and value.dtype == "uint16":
         said = f"{shown}: 16-bit values keep their lowest byte: 256 becomes 0"
         call.found("depth", said, "og.PercentileNormalize(0.5, 99.5)  # or og.Rescale(1 / 65535)")
+    elif name == "uint8" and value.dtype == "" and "deep" in value.facts and value.kind == "image":
+        said = f"{shown}: of values of 16 bits, which such files hold, the lowest byte is kept: 256 becomes 0"
+        call.found("depth", said, 'og.imread("cells.tif")  # 16 bits stay', sure=False)
     kept = value.beyond if name in ("float", "") else ""
     return value.but(dtype=name, beyond=kept)
 
@@ -258,9 +261,12 @@ def _trigonometry(call: Call) -> Value:
         word in text.lower() for word in ("deg", "angle", "theta", "rot")
     )
     whole = number is not None and abs(number) >= 10 and number % 5 == 0
-    if value.unit == "degrees" or (told and whole and value.unit != "radians"):
-        said = f"{source_of(call.node)} takes radians, and gets {text}"
-        call.found("degrees", said, "og.Rotate(…)  # degrees everywhere")
+    far = value.span is not None and max(map(abs, value.span)) >= 10
+    if value.unit == "degrees" or ((whole or far) and value.unit != "radians"):
+        ends = "" if value.span is None else f", from {value.span[0]:g} to {value.span[1]:g}"
+        said = f"{source_of(call.node)} takes radians, and gets {text}{ends}"
+        sure = told or value.unit == "degrees"
+        call.found("degrees", said, "og.Rotate(…)  # degrees everywhere", sure=sure)
     return UNKNOWN
 
 
@@ -305,8 +311,26 @@ def _random_value(call: Call) -> Value:
     chosen = call.short in ("choice", "permutation", "sample")
     if chosen and call.args:
         return of_sequence(call.args[0]) if call.short == "choice" else call.args[0]
+    span = _span(call)
     whole = call.short in ("integers", "randint", "poisson", "binomial", "choice", "shuffle")
-    return Value(dtype="int" if whole else "float", facts=frozenset({"random"}))
+    return Value(dtype="int" if whole else "float", span=span, facts=frozenset({"random"}))
+
+
+def _span(call: Call) -> tuple[float, float] | None:
+    """Between which ends a single random number lies; None where the script does not say, or draws an array."""
+    if (
+        call.short in ("rand", "random", "random_sample")
+        and call.complete
+        and not call.args + tuple(call.keywords)
+    ):
+        return 0.0, 1.0
+    if call.short not in ("uniform", "randint", "integers", "randrange"):
+        return None
+    given = call.bind("low", "high", "size")
+    low, high = given["low"].number, given["high"].number
+    if "size" in given or low is None or (high is None and "high" in given):
+        return None
+    return (0.0, low) if high is None else (low, high)
 
 
 @function("sklearn.model_selection.train_test_split")
@@ -369,9 +393,11 @@ def _zipped_flows(call: Call) -> Value:
     return joined(*call.args)
 
 
-@function("builtins.range", "builtins.len", "builtins.int", "builtins.float")
+@function("builtins.range", "builtins.len", "builtins.int", "builtins.float", "builtins.round")
 def _plain(call: Call) -> Value:
     value = call.args[0] if call.args else UNKNOWN
+    if call.short in ("int", "round") and value.kind == "length":
+        return value
     return value.but(kind="") if value.number is not None and call.short in ("int", "float") else UNKNOWN
 
 

@@ -133,7 +133,10 @@ def _imread(call: Call) -> Value:
         or given["mode"].constant == "L"
     )
     deep = _ending(path) in ("tif", "tiff")
-    return Value(kind, colour=False if grey else None, dtype="" if deep else "uint8", scaled=False)
+    facts = frozenset({"deep"} if deep else ())
+    return Value(
+        kind, colour=False if grey else None, dtype="" if deep else "uint8", scaled=False, facts=facts
+    )
 
 
 @function("offgraph.imread")
@@ -146,7 +149,14 @@ def _ours(call: Call) -> Value:
 
 @function("tifffile.imread")
 def _tiff(call: Call) -> Value:
-    return Value(kind_of_path(call, call.args[0] if call.args else UNKNOWN), scaled=False)
+    kind = kind_of_path(call, call.args[0] if call.args else UNKNOWN)
+    return Value(kind, scaled=False, facts=frozenset({"deep"}))
+
+
+@method("get_fdata")
+def _volume(call: Call) -> Value:
+    """A volume of nibabel: of spatial axes alone, as floats."""
+    return Value(call.expected or "image", colour=False, dtype="float")
 
 
 @function("skimage.data.*", "scipy.datasets.*")
@@ -174,13 +184,15 @@ def _as_bytes(call: Call) -> Value:
 # Listing files ------------------------------------------------------------------------------------------------------
 
 
-@function("os.listdir", "glob.glob", "glob.iglob")
+@function("os.listdir", "glob.glob", "glob.iglob", "tensorflow.io.gfile.glob", "tensorflow.io.gfile.listdir")
 def _listing(call: Call) -> Value:
     text = call.args[0].constant if call.args and isinstance(call.args[0].constant, str) else ""
     masks = expected_of(text) == "mask" or call.expected == "mask"
     facts = frozenset({"mask"} if masks else ())
     call.notes.listings.append((call.node, masks))
-    return Value("sequence", element=Value("path", facts=facts), facts=facts | {"unordered"})
+    ending = re.search(r"\*(\.\w+)$", text)
+    each = Value("path", constant=ending.group() if ending else None, facts=facts)
+    return Value("sequence", element=each, facts=facts | {"unordered"})
 
 
 @method("glob", "rglob", "iterdir")

@@ -283,6 +283,7 @@ def _fit(call: Call) -> Value:
     given = call.bind("x", "y")
     if call.owner.kind == "datagen":
         return UNKNOWN
+    _gone(call)
     value = _given_to_model(call, given)
     call.notes.fitted.append((call.node, value))
     validation = given["validation_data"]
@@ -294,12 +295,13 @@ def _fit(call: Call) -> Value:
     return UNKNOWN
 
 
-@method("predict", "predict_generator", "evaluate_generator", "predict_on_batch")
+@method("predict", "predict_generator", "evaluate_generator", "predict_on_batch", "predict_classes")
 def _predict(call: Call) -> Value:
     given = call.bind("x")
     value = _given_to_model(call, given)
     if call.owner.kind in ("datagen", "sequence"):
         return UNKNOWN
+    _gone(call)
     call.notes.predicted.append((call.node, value))
     if value.kind in ("flow", "dataset") and "shuffled" in value.facts and call.name.startswith("predict"):
         said = f"{given.text('x')} is shuffled: the predictions come in another order than its filenames and classes"
@@ -311,6 +313,17 @@ def _predict(call: Call) -> Value:
         )
     kind = "mask" if call.expected == "mask" else "image"
     return Value(kind, dtype="float", scaled=None, batch=True, facts=frozenset({"predicted"}))
+
+
+def _gone(call: Call) -> None:
+    """Note a method that models of Keras 3 no longer have."""
+    if call.name.endswith("_generator"):
+        now = call.name.removesuffix("_generator")
+        said = f"{call.name} is gone from models of Keras 3, whose {now} takes generators: AttributeError"
+        call.found("gone", said, f"model.{now}(og.Loader(…).tensorflow())")
+    elif call.name == "predict_classes":
+        said = "predict_classes was removed in TensorFlow 2.6: AttributeError"
+        call.found("gone", said, 'og.predict("model.keras", "new/")  # each prediction has its label')
 
 
 def _given_to_model(call: Call, given: Arguments) -> Value:

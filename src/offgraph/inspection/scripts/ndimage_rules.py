@@ -8,6 +8,7 @@ from offgraph.inspection.scripts.values import UNKNOWN, Value, expected_of
 __all__ = []
 
 _PREFIX = "scipy.ndimage."
+_LABELS = {"label", "labels", "lbl", "lbls"}
 
 
 def _names(*names: str) -> tuple[str, ...]:
@@ -21,7 +22,10 @@ def _subject(call: Call, given: Arguments) -> Value:
         return value.but(kind="mask" if value.is_mask else "image")
     if value.kind == "sequence":
         return UNKNOWN
-    expected = expected_of(given.text("input").split("[")[0].split("(")[0]) or call.expected
+    text = given.text("input")
+    if value == UNKNOWN and text.isidentifier() and _LABELS.intersection(text.lower().split("_")):
+        return Value("mask", facts=frozenset({"perhaps"}))  # of images; or of classes
+    expected = expected_of(text.split("[")[0].split("(")[0]) or call.expected
     return value.but(kind=expected) if expected else value
 
 
@@ -131,6 +135,7 @@ def _filter(call: Call) -> Value:
             "mask-filtered",
             said,
             f"recipe(image=image, mask={given.text('input')})  # {step} leaves masks as they are",
+            sure="perhaps" not in value.facts,
         )
     if call.short in _DERIVATIVES:
         _derivative(call, given, value, mend)
@@ -232,6 +237,7 @@ def _order(call: Call, given: Arguments, value: Value, mend: str) -> int | None:
             "mask-interpolated",
             said,
             f"{mend}  # recipe(image=image, mask={given.text('input')}): masks by nearest neighbour",
+            sure="perhaps" not in value.facts,
         )
     elif order > 1 and call.short in (
         "zoom",
@@ -322,9 +328,8 @@ def _rotate(call: Call) -> Value:
     value = _subject(call, given)
     angle = given["angle"]
     mend = call.step(f"og.Rotate({_degrees(given, 'angle')})")
-    if angle.unit == "radians" or (
-        angle.number is not None and 0 < abs(angle.number) < 1.6 and not float(angle.number).is_integer()
-    ):
+    far = angle.number if angle.span is None else max(angle.span, key=abs)
+    if angle.unit == "radians" or (far is not None and 0 < abs(far) < 1.6 and not float(far).is_integer()):
         sure = angle.unit == "radians"
         said = f"rotate takes degrees, and gets {given.text('angle')}{', which is in radians' if sure else ': radians?'}"
         call.found("radians", said, f"{mend}  # degrees everywhere", sure=sure)

@@ -48,6 +48,8 @@ class Value:
         The value of a number or a text that the script spells out; None where it does not.
     unit : str
         ``"radians"`` of an angle; ``"height"`` or ``"width"`` of a length.
+    span : tuple of float, optional
+        The lowest and the highest number that may be drawn, of a random number between ends that the script spells out.
     name : str
         Of a module, class or function, with its full path; of a local function, its number.
     items : tuple of Value, optional
@@ -66,6 +68,7 @@ class Value:
     batch: bool = False
     constant: Any = None
     unit: str = ""
+    span: tuple[float, float] | None = None
     name: str = ""
     items: tuple[Value, ...] | None = None
     element: Value | None = None
