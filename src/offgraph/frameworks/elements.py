@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from offgraph.loading.batch import Batch
     from offgraph.loading.loader import Loader
 
-__all__ = ["Elements", "Part", "leaves", "mapped"]
+__all__ = ["Elements", "Part", "label_weights", "leaves", "mapped"]
 
 _VALID, _VALID_PIXELS = "valid", "valid pixels"
 """Weights of images, and of their masks: Keras takes one per image to be one per column of a mask."""
+_LABEL_WEIGHT, _PIXEL_WEIGHT = "class weight", "class weight of pixels"
+"""The same times the weight of each class."""
 
 Structure = Any
 """Names of parts: one, or a tuple or dict of structures."""
@@ -99,6 +101,11 @@ class Elements:
             if layout.mixed:
                 parts["weights"] = Part((rows,), "float32", ragged)
         parts["index"] = Part((), "int64")
+        if loader.class_weight is not None:
+            if loader.label_spec is not None:
+                parts[_LABEL_WEIGHT] = Part((), "float32")
+            elif self._mask is not None:
+                parts[_PIXEL_WEIGHT] = Part(self._mask.shape, "float32")
         if loader.pad_last:
             parts[_VALID] = Part((), "float32")
             if self._mask is not None:
@@ -114,11 +121,21 @@ class Elements:
         return self._weighed("image", "mask") if "mask" in self.parts else "image"
 
     def _weighed(self, taken: Structure, learnt: Structure) -> Structure:
-        """What is taken and learnt, with weights where images fill up the last batch."""
-        if not self.loader.pad_last:
+        """What is taken and learnt, with weights where classes have them, or images fill up the last batch."""
+        if not self.loader.pad_last and self.loader.class_weight is None:
             return taken, learnt
-        weights = (_VALID_PIXELS if name == "mask" else _VALID for name in leaves(learnt))
-        return taken, learnt, mapped(learnt, weights)
+        return taken, learnt, mapped(learnt, map(self._weight_of, leaves(learnt)))
+
+    def _weight_of(self, name: str) -> str:
+        """The part that holds the weights of another part."""
+        weight = {"label": _LABEL_WEIGHT, "mask": _PIXEL_WEIGHT}.get(name, "")
+        if weight in self.parts:
+            return weight
+        weight = _VALID_PIXELS if name == "mask" else _VALID
+        if weight not in self.parts:  # of a loader without pad_last: all count alike
+            shape = (1,) * len(self._mask.shape) if name == "mask" and self._mask is not None else ()
+            self.parts[weight] = Part(shape, "float32")
+        return weight
 
     def _asked(self, inputs: Any, outputs: Any) -> Structure:
         default = self._default()
@@ -160,10 +177,19 @@ class Elements:
             return batch.image.reshape(len(batch), *self.parts[name].shape)  # type: ignore[arg-type]  # all are known
         if name in (_VALID, _VALID_PIXELS):
             shape = self.parts[name].shape
-            return batch.valid.astype(np.float32).reshape(len(batch), *shape)  # type: ignore[union-attr,arg-type]  # of a loader with pad_last
+            return self._valid(batch).reshape(len(batch), *shape)  # type: ignore[arg-type]  # all are known
+        if name in (_LABEL_WEIGHT, _PIXEL_WEIGHT):
+            labels, weights = batch.label if name == _LABEL_WEIGHT else batch.mask, self.loader.class_weight
+            assert labels is not None and weights is not None  # else the part is not there
+            found, valid = label_weights(labels, weights), self._valid(batch)
+            return found if batch.valid is None else found * valid.reshape(-1, *(1,) * (found.ndim - 1))
         if name == "mask":
             self._check(batch.mask, self._mask, name)
         return getattr(batch if name in ("mask", "label", "index") else batch.objects, name)
+
+    def _valid(self, batch: Batch) -> np.ndarray:
+        """1 for each image, 0 for those that fill up a batch."""
+        return np.ones(len(batch), np.float32) if batch.valid is None else batch.valid.astype(np.float32)
 
     def _check(self, array: np.ndarray | None, spec: OpenSpec | None, kind: str) -> None:
         if array is None or spec is None:
@@ -177,6 +203,30 @@ class Elements:
                 f"{spec.dtype} of shape {spec.shape}, and a dataset has one dtype and one shape; "
                 + advice(kind, here, spec, self.loader.recipe)
             )
+
+
+def label_weights(labels: np.ndarray, weights: dict[int, float]) -> np.ndarray:
+    """Return the weight of each label as float32: of class numbers, 0 for one that has none, or of shares of classes.
+
+    Parameters
+    ----------
+    labels : ndarray
+        Class numbers of images or pixels; or float shares of classes, (B, K).
+    weights : dict of int to float
+
+    Examples
+    --------
+    >>> label_weights(np.array([[0, 1], [255, 1]]), {0: 0.5, 1: 2.0})
+    array([[0.5, 2. ],
+           [0. , 2. ]], dtype=float32)
+    """
+    if labels.dtype.kind == "f":
+        row = np.array([weights.get(number, 0.0) for number in range(labels.shape[1])], np.float32)
+        return labels.astype(np.float32, copy=False) @ row
+    most = max(weights)
+    table = np.zeros(most + 2, np.float32)
+    table[list(weights)] = list(weights.values())
+    return table[np.minimum(labels, np.int64(most + 1))]
 
 
 def leaves(structure: Structure) -> Iterator[Any]:

@@ -133,6 +133,10 @@ class CachedSamples:
         """Class number of each item."""
         return self.files.classes()
 
+    def shown(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Classes that an item shows."""
+        return self.files.shown(number)
+
     def __str__(self) -> str:
         where = "memory" if self.cache.where == "memory" else self.cache.where
         return f"{self.files}, kept in {where} after {self.after}"

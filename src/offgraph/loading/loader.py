@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,6 +22,7 @@ from offgraph.dataset.built import BuiltDataset
 from offgraph.loading.bad_images import Substitute, parse_policy
 from offgraph.loading.batch import Batch
 from offgraph.loading.caching import Caching
+from offgraph.loading.contents import Contents, contents_of, parse_class_weight, parse_ignore
 from offgraph.loading.epochs import Epochs
 from offgraph.loading.feeds import Feeds
 from offgraph.loading.finishing import (
@@ -39,7 +40,7 @@ from offgraph.loading.objects import BoxLayout, parse_layout
 from offgraph.loading.opening import open_samples
 from offgraph.loading.position import Position
 from offgraph.loading.process import OwnProcess, check_platform
-from offgraph.loading.sampling import class_weights, parse_sampling
+from offgraph.loading.sampling import parse_sampling
 from offgraph.loading.share import parse_shard
 from offgraph.pipeline.buffers import Buffers
 from offgraph.pipeline.checks import check_non_finite_option, parse_mask_dtype
@@ -145,12 +146,18 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
     sampling : "balanced" or sequence of float, optional
         How often each image comes in an epoch, which stays as long as the source: each class alike, or as the weights of the
         images say, in the order of the source. Image i comes floor or ceil of ``n * weight[i] / sum(weight)`` times, and
-        each class as often as the others, give or take one. An image that comes again is drawn anew: the k-th time, from
+        each class as often as the others, give or take one. Of several classes, of labels, boxes or pixels, an image counts for
+        the one that the fewest images show, with the weight 1 / (images that show it); one that shows none as if all did.
+        All masks of a source with the task ``"segment"`` are read for it once. An image that comes again is drawn anew: the k-th time, from
         0, at ``Key(seed, epoch + k * 2**32, index)``. Takes about 40 bytes of memory per image. Shuffled by default.
     mix : MixUp, CutMix, Mosaic or a list of them, optional
         Mix each image of a batch with others of it, and their labels, masks, boxes and keypoints; of a list, one is drawn for each
         image. See :class:`offgraph.MixUp`, :class:`offgraph.CutMix` and :class:`offgraph.Mosaic`. Shuffled by default. Padded boxes
         have rows for all that a mixed image may have; one that would have more than `max_boxes` is left as it is.
+    class_weight : "balanced" or mapping of int to float, optional
+        Weight of each class in the loss, for sources with one class per image or per pixel: frameworks get it as Keras'
+        ``sample_weight``, the third part of an element, float32 of the shape of label or mask; 0 where a label has no weight,
+        such as one to be ignored. ``"balanced"`` takes :meth:`class_weights`. Keras' own ``fit(class_weight=)`` knows no masks.
     dtype : {"float32", "float16", "bfloat16", "uint8"}, optional
         What images are converted to after recipe and mixing, rounded to the nearest value, ties to even. Default: what the
         recipe gives. Integers are converted only where every value of their dtype stays exact, and floats never to
@@ -224,6 +231,7 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         process: bool = False,
         sampling: Literal["balanced"] | Sequence[float] | np.ndarray | None = None,
         mix: Mix | Sequence[Mix] | None = None,
+        class_weight: Literal["balanced"] | Mapping[int, float] | None = None,
         dtype: ImageDtype | None = None,
         data_format: DataFormat = "channels_last",
     ) -> None:
@@ -277,8 +285,9 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         )
         self.data_format: DataFormat = parse_data_format(data_format)
         self._finishing = Finishing(self._mixing(), parse_image_dtype(dtype), self.data_format)
-        classes = self._samples.classes() if isinstance(sampling, str) else None
-        self._sampling = parse_sampling(sampling, classes, len(self._samples), self.class_names)
+        self._contents: Contents | None = None
+        self._sampling = parse_sampling(sampling, self._all_contents, len(self._samples))
+        self.class_weight = parse_class_weight(class_weight, self.task, self.class_weights)
         self._take: int | None = None
         self._every = 0, 1
         if drop_last and not len(self):
@@ -444,19 +453,40 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         """Start the next epoch, or go on in the middle of one after :meth:`load_state_dict`."""
         return self.next_pass()
 
-    def class_weights(self) -> dict[int, float]:
-        """Weight of each class for ``model.fit(..., class_weight=...)``: rare classes count more.
+    def _all_contents(self) -> Contents | None:
+        """What the images show of which class; looked at once."""
+        if self._contents is None:
+            skip = self.on_error != "raise"
+            self._contents = contents_of(
+                self._samples, self.threads, skip=skip, read_timeout=self.read_timeout
+            )
+        return self._contents
+
+    def class_weights(self, *, ignore: int | Sequence[int] | None = None) -> dict[int, float]:
+        """Weight of each class, for the loss: rare classes count more.
+
+        For ``model.fit(..., class_weight=...)`` where each image has one class; for masks ``Loader(class_weight=...)``; for
+        boxes in a loss of one's own.
+
+        Parameters
+        ----------
+        ignore : int or sequence of int, optional
+            Labels of masks that count nothing, such as 255 for pixels without a class, as `ignore_class` of Keras' losses.
 
         Returns
         -------
         dict
-            Class number → images / (classes with images · images of the class), as in scikit-learn's ``"balanced"``; over the
-            whole source, whatever the shard and `sampling`. 0 for a class without images.
+            Class number → amount of all / (classes there are · amount of the class), as in scikit-learn's ``"balanced"``; over the
+            whole source, whatever the shard and `sampling`. 0 for a class that there is none of. What is counted are
+            images; with the task ``"multilabel"`` labels, with ``"detect"`` boxes, with ``"segment"`` pixels. For pixels all masks are
+            read, once, as they are stored.
 
         Raises
         ------
         ArgumentError
-            For a source without one class per image.
+            For a source without classes.
+        OffgraphError
+            For a mask that cannot be read, where ``on_error="raise"``; names it.
 
         Examples
         --------
@@ -470,7 +500,10 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
         ...     og.Loader(photos).class_weights()
         {0: 2.0, 1: 0.6666666666666666}
         """
-        return class_weights(self._samples.classes(), self.num_classes)
+        listed, contents = parse_ignore(ignore), self._all_contents()
+        if contents is None:
+            raise ArgumentError("class_weights() is for sources with classes, of images, pixels or objects")
+        return contents.weights(range(self.num_classes), listed)
 
     def specs(self) -> tuple[OpenSpec, OpenSpec | None]:
         """Shape, dtype and axes of image and mask in a batch, without the batch axis: what most images give.

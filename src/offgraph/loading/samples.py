@@ -14,6 +14,7 @@ from offgraph.core.errors import StepError
 from offgraph.core.machine import READ_TIMEOUT
 from offgraph.core.random import Key, KeysOfEpoch
 from offgraph.dataset.built import BuiltDataset, StoredExample, StoredTargets
+from offgraph.dataset.objects import label_of_line
 from offgraph.formats.ordinary import OrdinaryFile, OrdinaryRows
 from offgraph.loading.labels import BatchLabels
 from offgraph.loading.native_rows import BegunSample, MadeImages, MadeRows, run_rows
@@ -68,6 +69,10 @@ class Samples(Protocol):
 
     def classes(self) -> np.ndarray | None:
         """Class number of each sample; None where not every one has one class."""
+        ...
+
+    def shown(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Classes that a sample shows, rising, and how much of each: pixels of its mask, or its objects."""
         ...
 
     def probes(
@@ -146,6 +151,16 @@ class FileSamples:
     def classes(self) -> np.ndarray | None:
         """Class number of each item."""
         return _classes(self.labels, (item.label for item in self.source))
+
+    def shown(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of the item, or those of its mask, for which no more than the header of an ordinary image is read."""
+        item = self.source[number]
+        if self.labels.task != "segment":
+            labels = item.label if item.objects is None else item.objects.labels
+            return np.unique(np.asarray(() if labels is None else labels, np.int64), return_counts=True)
+        (begun,) = self.source.read_ordinary([number])
+        mask = (self.source.read(number) if begun is None else begun[1]).mask
+        return _labels_of(mask)
 
     def probes(
         self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
@@ -296,6 +311,14 @@ class DatasetSamples:
         """Class number of each example, among the loader's classes."""
         found = () if self.dataset.labels is None else self.dataset.labels.tolist()
         return _classes(self.labels, (None if label < 0 else self.renumbered(label) for label in found))
+
+    def shown(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Labels of the example, or those of its stored mask."""
+        if self.labels.task == "segment":
+            return _labels_of(self.dataset.read(number).mask)
+        given = label_of_line(self.dataset.line(number))
+        labels = [self.renumbered(int(label)) for label in given or ()]
+        return np.unique(np.array(labels, np.int64), return_counts=True)
 
     def probes(
         self, recipe: Compose, threads: int, read_timeout: float | None = READ_TIMEOUT
@@ -480,6 +503,17 @@ def _classes(labels: BatchLabels, found: Iterable[Label | None]) -> np.ndarray |
         return None
     numbers = np.array([-1 if label is None else label for label in found], np.int64)
     return None if numbers.size == 0 or numbers.min() < 0 else numbers
+
+
+def _labels_of(mask: Mask | None) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of a mask, and the pixels of each."""
+    if mask is None:
+        raise StepError("has no mask, and others of its source have one")
+    if mask.array.dtype in (np.uint8, np.uint16):  # counted without sorting
+        counts = np.bincount(mask.array.ravel())
+        labels = np.flatnonzero(counts)
+        return labels, counts[labels]
+    return np.unique(mask.array, return_counts=True)
 
 
 def _same(label: Any) -> Any:

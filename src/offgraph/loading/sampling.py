@@ -5,12 +5,17 @@ sampling (Madow, On the theory of systematic sampling, 1949): the weights lie on
 spaced points with one drawn offset fall on it. So image i comes floor or ceil of ``n * weight[i] / sum(weight)`` times, which
 drawing one after another would only give on average. Beforehand the images are brought into an order drawn for the
 epoch, with the classes kept together, so that each class too comes as often as its weight says, give or take one.
+
+Balanced, an image weighs 1 / (the number of images that show its rarest class), and images that show none as if all did.
+Where each image has one class, all classes come alike. Where images show several, as pixels or objects, each class comes about
+as often as the others in images that show nothing rarer; an epoch is neither filled with what nearly every image shows, nor
+with the few that show nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,9 +24,10 @@ import numpy as np
 
 from offgraph.core.errors import ArgumentError
 from offgraph.core.random import Draw, Key
+from offgraph.loading.contents import Contents
 from offgraph.pipeline.order import Order
 
-__all__ = ["REPEATED", "Sampling", "class_weights", "parse_sampling"]
+__all__ = ["REPEATED", "Sampling", "parse_sampling"]
 
 REPEATED = 1 << 32
 """Added to the epoch of an image's address each time that it comes again in an epoch."""
@@ -92,21 +98,17 @@ _LINE = int.from_bytes(hashlib.blake2b(b"offgraph sampling", digest_size=8).dige
 """Keeps the order of the line apart from the order of the epoch."""
 
 
-def parse_sampling(
-    given: Any, classes: np.ndarray | None, count: int, names: Sequence[str]
-) -> Sampling | None:
+def parse_sampling(given: Any, contents: Callable[[], Contents | None], count: int) -> Sampling | None:
     """Return what a loader's argument asks for; None where images come once each.
 
     Parameters
     ----------
     given
         None, "balanced", or a weight for each image.
-    classes : ndarray of int, or None
-        Class number of each image; None for a source without classes.
+    contents : callable
+        Gives the classes of the images; None for a source without classes. Called for "balanced" alone.
     count : int
         Number of images.
-    names : sequence of str
-        Names of the classes.
 
     Raises
     ------
@@ -117,12 +119,13 @@ def parse_sampling(
     if isinstance(given, str):
         if given != "balanced":
             raise ArgumentError(f"sampling={given!r:.80}: give 'balanced', or a weight for each image")
-        if classes is None:
+        found = contents()
+        if found is None:
             raise ArgumentError(
-                "sampling='balanced' is for sources with one class per image; give weights, or leave it out"
+                "sampling='balanced' is for sources with classes, of images, pixels or objects; give weights, or leave it out"
             )
-        counts = np.bincount(classes, minlength=len(names))
-        return Sampling(1 / counts[classes], classes.astype(np.int64))
+        rarest, shown_by = found.rarest()
+        return Sampling(1 / shown_by, rarest)
     try:
         weights = np.array(given, np.float64)
     except (TypeError, ValueError):
@@ -136,18 +139,3 @@ def parse_sampling(
         where = f"that of image {wrong[0]} is {weights[wrong[0]]}" if wrong.size else "none is above 0"
         raise ArgumentError(f"sampling: {where}; give finite weights of at least 0, and not 0 alone")
     return Sampling(weights, np.zeros(count, np.int64))
-
-
-def class_weights(classes: np.ndarray | None, count: int) -> dict[int, float]:
-    """Return the weight of each class: images / (classes with images * images of the class).
-
-    Raises
-    ------
-    ArgumentError
-        For a source without one class per image.
-    """
-    if classes is None:
-        raise ArgumentError("class_weights() is for sources with one class per image")
-    counts = np.bincount(classes, minlength=count)
-    used = int(np.count_nonzero(counts))
-    return {number: len(classes) / (used * n) if n else 0.0 for number, n in enumerate(counts.tolist())}
