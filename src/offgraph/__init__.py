@@ -56,3 +56,10 @@ def _notebook_views() -> Any:
 
 
 importlib.import_module("offgraph.core.display").set_notebook_views(_notebook_views)
+
+
+def _recipes() -> Any:
+    return importlib.import_module("offgraph.recipe.compose").Compose
+
+
+importlib.import_module("offgraph.core.alone").set_recipe_maker(_recipes)

@@ -29,6 +29,7 @@ from offgraph.plan.placed import AppliedStep, PlacedStep, place
 from offgraph.plan.quick import QuickRunner
 from offgraph.plan.run import TransformHistory, run
 from offgraph.recipe import files, identity
+from offgraph.recipe.arguments import parsed_key, parsed_targets
 from offgraph.recipe.layers import Augment, advice_for
 from offgraph.recipe.lint_rules import RecipeFinding, lint_steps
 from offgraph.recipe.prepared import PreparedSample, read_record, record_of
@@ -37,9 +38,6 @@ from offgraph.steps.base import Step
 from offgraph.targets import Heatmap, Image, Mask, Target, Targets
 
 __all__ = ["Compose", "as_recipe"]
-
-_NO_DRAWS = Key()
-"""The key where nothing is drawn."""
 
 
 class Compose(NotebookView):
@@ -167,13 +165,14 @@ class Compose(NotebookView):
 
     def __call__(
         self,
-        *,
         image: np.ndarray | Image,
+        *,
         mask: np.ndarray | Mask | None = None,
         heatmap: np.ndarray | Heatmap | None = None,
         boxes: Any = None,
         points: Any = None,
         key: Key | None = None,
+        seed: int | None = None,
         axes: str | None = None,
         max_pixels: int = MAX_PIXELS,
         metadata: Mapping[str, Any] | None = None,
@@ -195,6 +194,8 @@ class Compose(NotebookView):
             A bare array is (row, column), pixel centres at integers.
         key : Key, optional
             Address of the draws. Needed where the recipe draws: a default would give all images the same draws.
+        seed : int, optional
+            Short for ``key=Key(seed=seed)``, for single images: each needs its own.
         axes : str, optional
             Axes of the image, such as ``"YXC"`` or ``"ZYX"``, where its shape leaves a doubt.
         max_pixels : int
@@ -216,7 +217,7 @@ class Compose(NotebookView):
         StepError
             Naming step, cause, shape and dtype; for targets on different grids.
         ArgumentError
-            For an invalid key, and for invalid boxes or points.
+            For an invalid key or seed, and for invalid boxes or points.
         MachineError
             Where there is not enough memory.
 
@@ -230,26 +231,22 @@ class Compose(NotebookView):
         >>> out.frame.undo(boxes=out.boxes).array
         array([[0., 1., 2., 3.]])
         """
-        if key is None:
-            if self.draws:
-                drawing = next(placed for placed in self._placed if placed.draws)
-                raise StepError(
-                    f"{drawing.where} draws, so this recipe needs to know for which image: "
-                    "pass key=Key(seed=…, epoch=…, index=…), or use recipe.eval() to leave out Augment"
-                )
-            key = _NO_DRAWS
-        elif not isinstance(key, Key):
-            raise ArgumentError(f"key={key!r:.80}: write key=Key(seed=…, epoch=…, index=…)")
-        if (
-            type(image) is np.ndarray
+        bare = (
+            image
+            if type(image) is np.ndarray
             and max_pixels is MAX_PIXELS
             and mask is heatmap is boxes is points is axes is metadata is None
             and not targets
-            and (quick := self._quick) is not None
-            and (found := quick.run(image, key)) is not None
-        ):
+            else None
+        )
+        beside = (mask, heatmap, boxes, points)
+        given = None if bare is not None else parsed_targets(image, beside, targets, axes, metadata)
+        key = parsed_key(key, seed, self._placed, draws=self.draws)
+        quick = None if bare is None else self._quick
+        if bare is not None and quick is not None and (found := quick.run(bare, key)) is not None:
             return Result.later(Targets.alone(found[1]), functools.partial(self._explained, found[0], key))
-        given = _parsed(image, (mask, heatmap, boxes, points), targets, axes, metadata)
+        if given is None:
+            given = parsed_targets(image, beside, targets, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
         return self.run(given, key, max_pixels=max_pixels)._copied_if_shared(given)
 
@@ -311,7 +308,7 @@ class Compose(NotebookView):
                 f"the record was made by another recipe (digest {str(made_by)[:12]}, this one is {self.digest[:12]}); "
                 "replay it with that recipe"
             )
-        given = _parsed(image, (mask, heatmap, boxes, points), targets, axes, metadata)
+        given = parsed_targets(image, (mask, heatmap, boxes, points), targets, axes, metadata)
         max_pixels = whole_number("max_pixels", max_pixels)
         try:
             result = self._result(given, key, start, part, drawn, max_pixels, fuse)
@@ -583,18 +580,3 @@ def as_recipe(recipe: Any) -> Compose:
     if isinstance(recipe, list | tuple):
         return Compose(recipe)
     raise RecipeError(f"recipe={recipe!r:.80}: give a Compose, a list of steps, or the path of a recipe file")
-
-
-def _parsed(
-    image: Any,
-    beside: tuple[Any, ...],
-    others: Mapping[str, Target],
-    axes: str | None,
-    metadata: Mapping[str, Any] | None,
-) -> Targets:
-    """Targets in the order of a call's keywords, `beside` those between the image and the ones by another name."""
-    named = {"image": image}
-    for name, value in zip(("mask", "heatmap", "boxes", "points"), beside):
-        if value is not None:
-            named[name] = value
-    return Targets.parse({**named, **others} if others else named, axes, metadata)

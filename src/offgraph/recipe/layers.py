@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from offgraph.core.errors import StepError
+from offgraph.steps.alone import RunsAlone
 from offgraph.steps.base import Step
 
 __all__ = ["Augment", "advice_for", "is_of_the_loader"]
@@ -25,7 +26,7 @@ def advice_for(item: Any) -> str:
     return ""
 
 
-class Augment:
+class Augment(RunsAlone):
     """Steps that only training applies; `Compose.eval` leaves them out.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,8 @@ class Result(NotebookView):
 
     Every target is an attribute under its name: ``out.image``, ``out.mask`` and ``out.heatmap`` are arrays, contiguous
     and with the axes as given; ``out.boxes`` and ``out.points`` are the targets with their labels. These five are None
-    where nothing was given. A target by another name, such as ``out.nuclei``, is there if it was given.
+    where nothing was given. A target by another name, such as ``out.nuclei``, is there if it was given. ``out["nuclei"]`` is
+    the same, ``list(out)`` has the names, and a name that is not there is a KeyError.
 
     Parameters
     ----------
@@ -85,6 +86,17 @@ class Result(NotebookView):
         if name in KINDS:
             return None
         raise AttributeError(f"there is no target {name!r} here; there are {', '.join(targets)}")
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.targets:
+            raise KeyError(f"there is no target {name!r} here; there are {', '.join(self.targets)}")
+        return self.targets[name].value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.targets
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.targets)
 
     @property
     def image(self) -> np.ndarray:

@@ -19,6 +19,7 @@ from offgraph.core.distributions import Distribution
 from offgraph.core.errors import StepError
 from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec, SpecT
+from offgraph.steps.alone import RunsAlone
 from offgraph.steps.compiled import CompiledStep
 from offgraph.steps.counts import CountRange, drawn_count
 from offgraph.steps.functions import NamedFunction
@@ -38,8 +39,8 @@ _S = TypeVar("_S", bound="type[Step]")
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, repr=False, config=CONFIG)
-class Step:
-    """Base of all steps.
+class Step(RunsAlone):
+    """Base of all steps. A step that is called, ``step(image=…, mask=…, seed=…)``, is the recipe of it alone.
 
     Parameters
     ----------

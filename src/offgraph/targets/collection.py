@@ -22,6 +22,24 @@ __all__ = ["KINDS", "Targets"]
 KINDS: dict[str, type[Target]] = {kind.kind: kind for kind in (Image, Mask, Heatmap, Boxes, Points)}
 """The type of a bare value by the keyword that it is given under; a new target has its line here."""
 
+_BOXES = "write boxes=, in format xyxy, or boxes=Boxes(array, 'coco', size=…, labels=…)"
+_POINTS = "write points=, as (row, column), or points=Points(array, size=…, order='xy')"
+_METADATA = "what is moved by no step goes along in metadata={…}, and classes of boxes in Boxes(…, labels=…)"
+_ELSEWHERE = {
+    "bboxes": _BOXES,
+    "bbox": _BOXES,
+    "keypoints": _POINTS,
+    "landmarks": _POINTS,
+    "masks": "write mask= for one, and a name of its own for each of several, such as nuclei=Mask(array)",
+    "label": _METADATA,
+    "labels": f"say what it is, such as labels=Mask(array); {_METADATA}",
+    "class_labels": _METADATA,
+    "category_ids": _METADATA,
+    "images": "write image= for one; further ones have names of their own, such as before=Image(array); a Loader makes batches",
+    "training": "a recipe draws where key= or seed= is given, and recipe.eval() is the one without Augment",
+}
+"""What to write instead of the names that other libraries have for what goes through a recipe."""
+
 _T = TypeVar("_T", bound=Target)
 
 
@@ -104,9 +122,9 @@ class Targets(Mapping[str, Target]):
                 parsed[name] = value
                 continue
             if name not in KINDS:
+                advice = _ELSEWHERE.get(name, f"say what it is, such as {name}=Mask(array)")
                 raise StepError(
-                    f"{name}= is not a name that stands for a type of target ({', '.join(KINDS)}); say what it is, such as "
-                    f"{name}=Mask(array)"
+                    f"{name}= is not a name that stands for a type of target ({', '.join(KINDS)}); {advice}"
                 )
             lead = parsed.get("image")
             if lead is None:
