@@ -95,7 +95,17 @@ def test_mask_values_and_policy(tmp_path, capsys, recipe) -> None:
     assert status == 0, err
     masks = [next(iter(og.Loader(tmp_path / "out", batch_size=2, shuffle=False))).mask]
     assert np.unique(masks).tolist() == [0, 1]
-    for wrong in ("255", "a=1", "255=-1", "255=1,", ""):
+    put(
+        tmp_path,
+        "colours/1.png",
+        array=np.eye(8, dtype=np.uint8)[..., None] * np.array([128, 0, 9], np.uint8),
+    )
+    coloured = (*job[:2], tmp_path / "coloured", "-r", recipe, "--masks", tmp_path / "colours")
+    status, _, err = run(capsys, *coloured, "--mask-values", "#800009=1", "--missing-mask", "skip")
+    assert status == 0, err
+    (batch,) = og.Loader(tmp_path / "coloured", batch_size=2, shuffle=False)
+    assert np.unique(batch.mask).tolist() == [0, 1]
+    for wrong in ("255", "a=1", "255=-1", "255=1,", "", "#80000=1", "#800000"):
         status, _, err = run(capsys, *job, "--mask-values", wrong)
         assert status == 2 and "write 255=1" in err
 
@@ -152,6 +162,8 @@ def test_examples_run() -> None:
         ("write targets=['x']; see max_bad.csv", "write --targets x; see max_bad.csv"),
         ("open_source('in', masks='m/*_seg.png') or", "in --masks 'm/*_seg.png' or"),
         ("write mask_values={128: 1, 255: 2}", "write --mask-values 128=1,255=2"),
+        ("such as mask_values={(128, 0, 0): 1}", "such as --mask-values '#800000=1'"),
+        ("as mask_values={'#800000': 1}, or", "as --mask-values '#800000=1', or"),
         ("repeats=False, alpha='white' and axes='ZYX'", "--no-repeats, --alpha white and --axes ZYX"),
         ("give masks=; task=None and targets=[x] stay", "give --masks; task=None and targets=[x] stay"),
     ],

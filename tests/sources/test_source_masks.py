@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import offgraph as og
@@ -62,6 +63,74 @@ def test_other_values_are_refused_by_file(tmp_path) -> None:
 )
 def test_mask_values_that_are_none(tmp_path, given) -> None:
     with pytest.raises(SourceError, match=r"mask_values=.*such as \{255: 1\}"):
+        open_source(put(tmp_path, "1.png"), mask_values=given)
+
+
+PALETTE = np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0], [224, 224, 192]], np.uint8)
+COLOURS = {(128, 0, 0): 1, "#008000": 2, (224, 224, 192): 255}
+
+
+def test_colours_are_labels(tmp_path) -> None:
+    labels = np.random.default_rng(2).integers(0, 4, (4, 6))
+    put(tmp_path / "images", "1.png", "2.png", "3.png", "4.png", "5.png")
+    put(tmp_path / "masks", "1.png", array=PALETTE[labels])
+    put(tmp_path / "masks", "2.png", array=np.dstack([PALETTE[labels], np.full((4, 6), 255, np.uint8)]))
+    indexed = PIL.Image.fromarray(labels.astype(np.uint8), mode="P")
+    indexed.putpalette(PALETTE.tobytes())
+    indexed.save(tmp_path / "masks" / "3.png")
+    put(tmp_path / "masks", "4.png", array=np.zeros((4, 6), np.uint8))
+    put(tmp_path / "masks", "5.png", array=PALETTE[labels] + np.uint8(1))
+    roots = {"source": tmp_path / "images", "masks": tmp_path / "masks"}
+    source = open_source(**roots, mask_values=COLOURS)
+    wanted = np.array([0, 1, 2, 255])[labels]
+    for number in range(3):
+        mask = source.read(number).mask
+        assert mask.array.dtype == np.uint8 and mask.axes == "YX"
+        np.testing.assert_array_equal(mask.array, wanted)
+    assert not source.read(3).mask.array.any()
+    with pytest.raises(
+        DecodeError,
+        match=r"masks/5\.png: the mask holds \(1, 1, 1\), .*in 24 pixels, .*\(0, 0, 0\): 0, \(0, 128, 0\): 2",
+    ):
+        source.read(4)
+    large = open_source(**roots, mask_values={(0, 0, 0): 70_000, **COLOURS}).read(0).mask.array
+    assert large.dtype == np.uint32 and (large[labels == 0] == 70_000).all()
+    with pytest.raises(DecodeError, match=r"has colours.*mask_values=\{'#800000': 1\}"):
+        open_source(**roots).read(0)
+    deep = put(tmp_path / "deep", "1.png", array=PALETTE[labels].astype(np.uint16) * 257)
+    with pytest.raises(DecodeError, match=r"dtype uint16.*colours of 8 bits"):
+        open_source(tmp_path / "images", masks=deep, mask_values=COLOURS, missing_mask="skip").read(0)
+
+
+def test_a_loader_and_its_cache_take_colours(tmp_path) -> None:
+    labels = np.random.default_rng(3).integers(0, 4, (2, 4, 6))
+    for number, one in enumerate(labels):
+        put(tmp_path / "images", f"{number}.png")
+        put(tmp_path / "masks", f"{number}.png", array=PALETTE[one])
+    source = open_source(tmp_path / "images", masks=tmp_path / "masks", mask_values=COLOURS)
+    loader = og.Loader(source, [og.Flip("X")], batch_size=2, threads=1)
+    for each in (loader, loader.cache(tmp_path / "kept"), loader.cache("memory")):
+        (batch,) = each
+        np.testing.assert_array_equal(batch.mask, np.array([0, 1, 2, 255])[labels[:, :, ::-1]])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {(128, 0, 0): 1, 255: 2},
+        {(128, 0): 1},
+        {(128, 0, 0, 255): 1},
+        {(256, 0, 0): 1},
+        {(1.0, 0, 0): 1},
+        {"#80000": 1},
+        {"red": 1},
+        {"#800000": (1, 0, 0)},
+        {"#800000": 1, (128, 0, 0): 2},
+        {1: (1, 2, 3)},
+    ],
+)
+def test_colours_that_are_none(tmp_path, given) -> None:
+    with pytest.raises(SourceError, match=r"mask_values=.*such as \{\(128, 0, 0\): 1, '#008000': 2\}"):
         open_source(put(tmp_path, "1.png"), mask_values=given)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
 
@@ -31,14 +31,19 @@ def _list(option: str, text: str | None) -> list[str] | None:
     return [line.strip() for line in lines if line.strip()]
 
 
-def _values(text: str | None) -> dict[int, int] | None:
-    """Parse a mapping of whole numbers: ``255=1,128=2``."""
+def _values(text: str | None) -> dict[int | str, int] | None:
+    """Parse a mapping to whole numbers: ``255=1,128=2``, or ``#800000=1``."""
     if text is None:
         return None
-    pairs = [re.fullmatch(r"\s*(\d{1,10})\s*=\s*(\d{1,10})\s*", part) for part in text.split(",")]
+    pairs = [
+        re.fullmatch(r"\s*(\d{1,10}|#[0-9a-fA-F]{6})\s*=\s*(\d{1,10})\s*", part) for part in text.split(",")
+    ]
     if not all(pairs):
-        raise typer.BadParameter(f"{text!r}: write 255=1, or 128=1,255=2", param_hint="--mask-values")
-    return {int(pair[1]): int(pair[2]) for pair in pairs if pair}
+        raise typer.BadParameter(
+            f"{text!r}: write 255=1, or 128=1,255=2, or colours: '#800000=1,#008000=2'",
+            param_hint="--mask-values",
+        )
+    return {pair[1] if pair[1].startswith("#") else int(pair[1]): int(pair[2]) for pair in pairs if pair}
 
 
 def _masks(path: Path | None) -> Path | str | None:
@@ -59,7 +64,7 @@ _ANNOTATIONS = (
 _BAD_BOXES = "A box without area or outside its image: leave out and count, or refuse."
 _CROWDS = "Take COCO's regions of many objects (iscrowd) too."
 _MISSING = "An image without a mask where others have one: refuse, leave out, or take zeros for its mask."
-_VALUES = "What the values in masks mean: 255=1, or 128=1,255=2. Other values but 0 are refused."
+_VALUES = "What the values in masks mean: 255=1, or 128=1,255=2, or colours: '#800000=1'. Other values but 0 and black are refused."
 _ROOT = "The folder that the paths of a table are relative to, instead of the table's own."
 _TRUE_MASKS = "A folder of true masks with the images' names, to measure predicted ones against."
 _COLOR = "How images are read, instead of as the model takes them."
@@ -148,10 +153,15 @@ def _option(found: re.Match[str]) -> str:
     if value is None:
         return f"{option} none" if name in ("labels", "annotations") else found[0]
     if isinstance(value, dict):
-        value = [f"{key}={meaning}" for key, meaning in value.items()]
+        value = [f"{_value_text(key)}={meaning}" for key, meaning in value.items()]
     given = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-    # A pattern and a name with a space are written in quotes, so that the shell passes them on whole.
-    return f"{option} '{given}'" if re.search(r"[\s*]", given) or name == "masks" else f"{option} {given}"
+    # A pattern, a colour and a name with a space are written in quotes, so that the shell passes them on whole.
+    return f"{option} '{given}'" if re.search(r"[\s*#()]", given) or name == "masks" else f"{option} {given}"
+
+
+def _value_text(value: Any) -> str:
+    """A value in a mask, as `_values` reads it."""
+    return "#{:02x}{:02x}{:02x}".format(*value) if isinstance(value, tuple) else str(value)
 
 
 def as_options(message: str) -> str:

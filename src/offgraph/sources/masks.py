@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,7 +15,15 @@ from offgraph.sources.names import warn_caller
 from offgraph.targets.image import Image
 from offgraph.targets.mask import Mask
 
-__all__ = ["WHITE_MASKS", "background", "hint_at_white", "parse_mask_values", "read_mask"]
+__all__ = [
+    "WHITE_MASKS",
+    "MaskValue",
+    "MaskValues",
+    "background",
+    "hint_at_white",
+    "parse_mask_values",
+    "read_mask",
+]
 
 WHITE_MASKS = "0 and 255 only, and 255 would be the number of a class"
 _SHOWN = 5
@@ -22,30 +31,56 @@ _LOOKED_AT = 3
 _SMALL = 1 << 22  # bytes of a file that opening a source may read for a hint
 
 
-def parse_mask_values(given: Any) -> tuple[tuple[int, int], ...] | None:
-    """Check a mapping of mask values, and return it as sorted pairs, with 0 for 0 unless it says otherwise.
+MaskValue = int | tuple[int, int, int]
+"""A value in the file of a mask: a number, or a colour as (red, green, blue)."""
+MaskValues = Mapping[int, int] | Mapping[tuple[int, int, int], int] | Mapping[str, int] | Mapping[Any, int]
+"""Labels by such values; ``"#800000"`` is a colour, too."""
+
+
+def parse_mask_values(given: Any) -> tuple[tuple[MaskValue, int], ...] | None:
+    """Check a mapping of mask values, and return it as sorted pairs, with 0 for 0, or for black, unless it says otherwise.
 
     Raises
     ------
     SourceError
-        Where it is not a mapping of whole numbers that are not negative.
+        Where it is not a mapping to whole numbers that are not negative, from such numbers or from colours of 8 bits.
     """
     if given is None:
         return None
-    message = f"mask_values={given!r:.80}: give whole numbers by the values in the files, such as {{255: 1}}"
+    message = (
+        f"mask_values={given!r:.80}: give whole numbers by the values in the files, such as {{255: 1}}, or by their "
+        "colours, such as {(128, 0, 0): 1, '#008000': 2}"
+    )
     pairs = given.items() if isinstance(given, Mapping) else given
     try:
-        values = dict(pairs)
+        values = {_value(was): _value(now) for was, now in dict(pairs).items()}
+        count = len(dict(pairs))
     except (TypeError, ValueError) as error:
         raise SourceError(message) from error
-    whole = (int, np.integer)
-    if not values or any(
-        not isinstance(value, whole) or isinstance(value, bool) or not 0 <= value < 2**32
-        for pair in values.items()
-        for value in pair
-    ):
+    kinds = {type(was) for was in values}
+    if len(kinds) != 1 or len(values) < count or not all(isinstance(now, int) for now in values.values()):
         raise SourceError(message)
-    return tuple(sorted(({0: 0} | {int(was): int(now) for was, now in values.items()}).items()))
+    background: MaskValue = 0 if kinds == {int} else (0, 0, 0)
+    return tuple(sorted({background: 0, **values}.items()))  # type: ignore[arg-type]  # of one kind, to int
+
+
+def _value(given: Any) -> MaskValue:
+    """A number, or a colour: ``(128, 0, 0)``, or as HTML writes it; a ValueError for anything else."""
+    if isinstance(given, str):
+        if not re.fullmatch("#[0-9a-fA-F]{6}", given):
+            raise ValueError(given)
+        code = int(given[1:], 16)
+        return code >> 16, code >> 8 & 255, code & 255
+    if isinstance(given, tuple | list):
+        red, green, blue = (_whole(part, 256) for part in given)
+        return red, green, blue
+    return _whole(given, 2**32)
+
+
+def _whole(given: Any, end: int) -> int:
+    if not isinstance(given, int | np.integer) or isinstance(given, bool) or not 0 <= given < end:
+        raise ValueError(given)
+    return int(given)
 
 
 def read_mask(path: Path, image: Image, decoded: DecodedImage, how: Any) -> Mask:
@@ -65,42 +100,59 @@ def read_mask(path: Path, image: Image, decoded: DecodedImage, how: Any) -> Mask
         Where the file cannot be read or is not a mask of that image; begins with `path`.
     """
     grid, axes = _grid(image)
-    found = _read_labels(path, axes if len(axes) > 2 else None, how)
-    if "C" in found.axes:
+    coloured = how.mask_values is not None and isinstance(how.mask_values[0][0], tuple)
+    found = _read_values(path, axes if len(axes) > 2 else None, how, "rgb" if coloured else "labels")
+    array, held = found.array, found.axes
+    if coloured:
+        array, held = _codes(path, found)
+    if "C" in held:
         raise DecodeError(
-            f"{path}: a mask of shape {found.array.shape} has colours; a mask holds one label per pixel: save it "
-            "as grey or palette PNG, or as TIFF; if it is an image, the wrong files are given as masks"
+            f"{path}: a mask of shape {array.shape} has colours; a mask holds one label per pixel: name the label of "
+            "each colour, such as mask_values={'#800000': 1}, or save it as grey or palette PNG, or as TIFF; if it is an "
+            "image, the wrong files are given as masks"
         )
     if found.format == "JPEG":
         raise DecodeError(
             f"{path}: JPEG is lossy, so its values are not labels any more; save masks as PNG or TIFF "
             "(a mask of two values: threshold it first)"
         )
-    if found.array.shape != grid:
-        unturned = found.array.shape[-2:] == decoded.stored_size != grid
+    if array.shape != grid:
+        unturned = array.shape[-2:] == decoded.stored_size != grid
         hint = (
             "; it fits the image before its EXIF orientation was applied: turn the mask too"
             if unturned
             else ""
         )
-        raise DecodeError(f"{path}: a mask of {found.array.shape} for an image of {grid}{hint}")
+        raise DecodeError(f"{path}: a mask of {array.shape} for an image of {grid}{hint}")
     try:
-        mask = Mask(found.array, found.axes)
+        mask = Mask(array, held)
     except ValueError as error:
         raise DecodeError(f"{path}: {error}") from error
-    return mask if how.mask_values is None else Mask(_mapped(path, mask.array, how.mask_values), mask.axes)
+    if how.mask_values is None:
+        return mask
+    return Mask(_mapped(path, mask.array, how.mask_values, coloured=coloured), mask.axes)
 
 
-def _read_labels(path: Path, axes: str | None, how: Any) -> DecodedImage:
+def _read_values(path: Path, axes: str | None, how: Any, color: Literal["labels", "rgb"]) -> DecodedImage:
     try:
-        return read(path, color="labels", axes=axes, max_pixels=how.max_pixels, page=how.page)
+        return read(path, color=color, axes=axes, max_pixels=how.max_pixels, page=how.page)
     except DecodeError:
         if not how.page:
             raise
-        alone = read(path, color="labels", axes=axes, max_pixels=how.max_pixels, page=0)
+        alone = read(path, color=color, axes=axes, max_pixels=how.max_pixels, page=0)
         if alone.frames > 1:
             raise
         return alone
+
+
+def _codes(path: Path, found: DecodedImage) -> tuple[np.ndarray, str]:
+    """One number for each colour, 0xRRGGBB, and the axes that are left."""
+    if found.array.dtype != np.uint8 or not found.axes.endswith("C"):
+        raise DecodeError(
+            f"{path}: a mask of dtype {found.array.dtype} and axes {found.axes}; mask_values names colours of 8 bits"
+        )
+    red, green, blue = np.moveaxis(found.array.astype(np.uint32), -1, 0)
+    return red << 16 | green << 8 | blue, found.axes[:-1]
 
 
 def background(image: Image) -> Mask:
@@ -115,11 +167,16 @@ def _grid(image: Image) -> tuple[tuple[int, ...], str]:
     return tuple(length for length, _ in kept), "".join(name for _, name in kept)
 
 
-def _mapped(path: Path, array: np.ndarray, pairs: tuple[tuple[int, int], ...]) -> np.ndarray:
+def _mapped(
+    path: Path, array: np.ndarray, pairs: tuple[tuple[Any, int], ...], *, coloured: bool
+) -> np.ndarray:
     """Put the values of a mapping in place of those in the file; refuse others."""
-    was = np.array([pair[0] for pair in pairs])
+    codes = [(r << 16) + (g << 8) + b for (r, g, b), _ in pairs] if coloured else [pair[0] for pair in pairs]
+    was = np.array(codes)
     now = np.array([pair[1] for pair in pairs])
-    dtype = np.result_type(array.dtype, np.min_scalar_type(int(now.max())))
+    dtype = np.min_scalar_type(int(now.max()))
+    if not coloured:
+        dtype = np.result_type(array.dtype, dtype)
     few = array.dtype in (np.uint8, np.uint16)
     # int64 holds every label of up to 32 bits; larger ones are in no mapping.
     values = np.arange(1 << 8 * array.dtype.itemsize) if few else array.astype(np.int64)
@@ -129,13 +186,19 @@ def _mapped(path: Path, array: np.ndarray, pairs: tuple[tuple[int, int], ...]) -
         other, mapped = other[array], mapped[array]
     if other.any():
         unknown = np.unique(array[other])
-        shown = ", ".join(map(str, unknown[:_SHOWN].tolist()))
+        named = ", ".join(_shown(value, coloured) for value in unknown[:_SHOWN].tolist())
         more = f" and {len(unknown) - _SHOWN:,} more" if len(unknown) > _SHOWN else ""
+        known = ", ".join(
+            f"{_shown(code, coloured)}: {new}" for code, (_, new) in zip(codes, pairs, strict=True)
+        )
         raise DecodeError(
-            f"{path}: the mask holds {shown}{more} in {int(other.sum()):,} pixels, which mask_values "
-            f"({', '.join(f'{a}: {b}' for a, b in pairs)}) does not name"
+            f"{path}: the mask holds {named}{more} in {int(other.sum()):,} pixels, which mask_values ({known}) does not name"
         )
     return mapped
+
+
+def _shown(code: int, coloured: bool) -> str:
+    return f"({code >> 16}, {code >> 8 & 255}, {code & 255})" if coloured else str(code)
 
 
 def hint_at_white(where: str, masks: Sequence[Path], max_pixels: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -31,7 +31,7 @@ from offgraph.sources.coco import looks_like_coco
 from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.items import Item
 from offgraph.sources.layout import advice_on
-from offgraph.sources.masks import hint_at_white
+from offgraph.sources.masks import MaskValues, hint_at_white
 from offgraph.sources.names import named, printable, warn_caller
 from offgraph.sources.objects import ObjectsKept, parse_bad_boxes
 from offgraph.sources.paired import open_paired
@@ -56,7 +56,7 @@ def open_source(
     class_names: Sequence[str] | None = None,
     targets: str | Sequence[str] | None = None,
     missing_mask: MissingMask = "error",
-    mask_values: Mapping[int, int] | None = None,
+    mask_values: MaskValues | None = None,
     root: str | os.PathLike[str] | None = None,
     repeats: bool | None = None,
     page: int | None = None,
@@ -109,9 +109,10 @@ def open_source(
     missing_mask : {"error", "skip", "background"}
         What an image without a mask means where others have one: an error that names it, left out and counted in
         ``Source.skipped``, or a mask of zeros.
-    mask_values : mapping of int to int, optional
-        What the values in the files of masks mean, such as ``{255: 1}``. 0 stays 0 unless it is named; a mask with
-        other values is refused when it is read.
+    mask_values : mapping of int or colour to int, optional
+        What the values in the files of masks mean, such as ``{255: 1}``. Colours are (red, green, blue) of 8 bits, or as HTML
+        writes them: ``{(128, 0, 0): 1, "#008000": 2}``. 0 and black stay 0 unless they are named; a mask with other
+        values is refused when it is read.
     root : path, optional
         Folder that the paths of a table, or of COCO's JSON file, are relative to, instead of the table's own or the one
         in which COCO's images are found; they must stay inside it.

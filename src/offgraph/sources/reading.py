@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -11,7 +11,7 @@ from offgraph.core.axes import name_axes
 from offgraph.core.choices import Alpha, Color, LabelSource, MissingMask, ObjectMasks, Task
 from offgraph.core.errors import ArgumentError, SourceError, StepError
 from offgraph.formats.decoding import MAX_PIXELS, page_number
-from offgraph.sources.masks import parse_mask_values
+from offgraph.sources.masks import MaskValue, MaskValues, parse_mask_values
 from offgraph.sources.names import parse_class_names
 
 __all__ = ["LabelOptions", "Reading"]
@@ -36,9 +36,9 @@ class Reading:
         read with a mask of zeros.
     page : int or None
         The page of multi-page TIFFs that is read, from 0. A mask with one page goes with every page.
-    mask_values : mapping of int to int, optional
-        What the values in the files of masks mean, such as ``{255: 1}``; kept as sorted pairs. 0 stays 0 unless it is
-        named. A mask with other values is refused.
+    mask_values : mapping of int or colour to int, optional
+        What the values in the files of masks mean, such as ``{255: 1}`` or ``{(128, 0, 0): 1}``; kept as sorted pairs. 0 and
+        black stay 0 unless they are named. A mask with other values is refused.
     object_masks : {"instances", "semantic"} or None
         The masks that are drawn from the regions of annotated objects.
 
@@ -54,7 +54,7 @@ class Reading:
     max_pixels: int = MAX_PIXELS
     missing_mask: MissingMask = "error"
     page: int | None = None
-    mask_values: Mapping[int, int] | tuple[tuple[int, int], ...] | None = None
+    mask_values: MaskValues | tuple[tuple[MaskValue, int], ...] | None = None
     object_masks: ObjectMasks | None = None
 
     def __post_init__(self) -> None:
