@@ -28,12 +28,21 @@ __all__ = ["__version__", *sorted(_HOME)]  # pyright: ignore[reportUnsupportedDu
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
-        raise AttributeError(f"module 'offgraph' has no attribute {name!r}")
+        raise AttributeError(f"module 'offgraph' has no attribute {name!r}{_advice_on(name)}")
     if _HOME[name] == __name__:
         return importlib.import_module(f"{__name__}.{name}")
     value = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = value
     return value
+
+
+def _advice_on(name: str) -> str:
+    """What to write instead; nothing for names that programs ask for, to see whether they are there."""
+    if name.startswith("_"):
+        return ""
+    if name[:1].isupper():
+        return importlib.import_module("offgraph.migration.names").advice_on(name, _HOME)
+    return importlib.import_module("offgraph.core.suggestions").did_you_mean(name, _HOME)
 
 
 def __dir__() -> list[str]:

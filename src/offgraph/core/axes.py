@@ -25,6 +25,18 @@ def spatial_axes(axes: str) -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(axes) if name in SPATIAL)
 
 
+def _looks_like(shape: tuple[int, ...]) -> str:
+    """What a shape that is often given without its axes probably is, and what to write for it."""
+    if len(shape) == 3 and shape[0] <= 4:
+        return "; where the channels are first, axes='CYX', or np.moveaxis(array, 0, -1)"
+    if len(shape) == 4 and shape[-1] <= 4:
+        return (
+            "; a batch of images is called image by image, or read by a Loader; frames of a video are axes='TYXC', and a "
+            "volume with channels 'ZYXC'"
+        )
+    return ""
+
+
 def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
     """Check the axes that a caller named, or name those that are unambiguous.
 
@@ -42,7 +54,7 @@ def name_axes(shape: tuple[int, ...], axes: str | None = None) -> str:
         if len(shape) == 3 and shape[-1] <= 4:
             return "YXC"
         raise StepError(
-            f"an array of shape {shape} needs its axes named: axes='ZYX' for a volume, 'YXC' for channels last"
+            f"an array of shape {shape} needs its axes named: axes='ZYX' for a volume, 'YXC' for channels last{_looks_like(shape)}"
         )
     if not isinstance(axes, str):
         raise StepError(f"axes={axes!r:.80}: use one letter per axis, such as 'YXC'")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import warnings
+from collections.abc import Mapping
 from typing import Any, dataclass_transform
 
 from pydantic import Field, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from offgraph.core.errors import OffgraphWarning, StepError
-from offgraph.core.suggestions import did_you_mean
+from offgraph.core.suggestions import did_you_mean, other_libraries_name
 from offgraph.steps.base import _S, CONFIG, STEPS, Step, field_names, fields_of, positional_names
 
 __all__ = ["explain", "hint_once", "step"]
@@ -27,6 +28,8 @@ def step(cls: _S) -> _S:
         try:
             validate(self, *args, **kwargs)
         except ValidationError as error:
+            if (meant := _size_in_two(declared, args, kwargs)) is not None:
+                raise StepError(f"{declared.__name__}: a size is one argument: write {meant}") from None
             problems = [": ".join(filter(None, explain(problem, declared))) for problem in error.errors()]
             raise StepError(f"{declared.__name__}: " + "; ".join(problems)) from None
         for hint in self.hints():
@@ -47,6 +50,16 @@ def hint_once(step: Step, topic: str, text: str) -> None:
         warnings.warn(f"{step.name}: {text}", OffgraphWarning, stacklevel=2)
 
 
+def _size_in_two(cls: type[Step], args: tuple[Any, ...], given: Mapping[str, Any]) -> str | None:
+    """What to write for height and width that were given as two arguments, as some libraries take them."""
+    if positional_names(cls)[:1] != ("size",):
+        return None
+    two = args[:2] if len(args) >= 2 else (given.get("height"), given.get("width"))
+    if not all(isinstance(length, int) and not isinstance(length, bool) for length in two):
+        return None
+    return f"{cls.__name__}(({two[0]}, {two[1]}))"
+
+
 def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
     """Turn one problem that pydantic found into (field, sentence); the field is empty for the step as a whole."""
     fields = fields_of(cls)
@@ -58,7 +71,9 @@ def explain(problem: Any, cls: type[Step]) -> tuple[str, str]:
         case "missing" | "missing_argument" | "missing_keyword_only_argument":
             says = "is needed"
         case "unexpected_keyword_argument":
-            near = f"{near} Known" if (near := did_you_mean(str(field), fields)) else "; known"
+            called = other_libraries_name(str(field), fields)
+            near = f"{called}." if called else did_you_mean(str(field), fields)
+            near = f"{near} Known" if near else "; known"
             says = f"is not a parameter{near} are {', '.join(field_names(cls))}"
         case "unexpected_positional_argument":
             says = f"is one too many; without names it takes {', '.join(positional) or 'nothing'}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import BeforeValidator
 
 from offgraph.core.specs import ArraySpec, SpecT
 from offgraph.geometry.grid_map import GridMap
@@ -13,6 +14,14 @@ from offgraph.steps.declaration import step
 from offgraph.steps.kinds import GeometricStep
 
 __all__ = ["Flip"]
+
+
+def _known(axis: Any) -> Any:
+    if not isinstance(axis, str) or axis not in ("X", "Y", "Z"):
+        raise ValueError(
+            "input should be 'X', 'Y' or 'Z': left and right, top and bottom, or slices change places"
+        )
+    return axis
 
 
 @step
@@ -34,7 +43,7 @@ class Flip(GeometricStep):
     array([[3, 2, 1]], dtype=uint8)
     """
 
-    axis: Literal["X", "Y", "Z"] = "X"
+    axis: Annotated[Literal["X", "Y", "Z"], BeforeValidator(_known)] = "X"
 
     def _index(self, axes: str) -> int:
         if self.axis not in axes:
