@@ -62,6 +62,77 @@ transform:
 """
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "version"),
+    [
+        ("ShiftScaleRotate", {"shift_limit": [0.1, 0.1]}, "2.0.8"),
+        ("ShiftScaleRotate", {"shift_limit": [0.0, 0.0]}, "1.3.0"),
+        ("Affine", {"translate_percent": {"x": [0.1, 0.1], "y": [0.0, 0.0]}}, "2.0.8"),
+        ("Affine", {"translate_px": [-9, 9]}, "2.0.8"),
+        ("Rotate", {"limit": [20, 20], "interpolation": 0}, "2.0.8"),
+        ("RandomScale", {"scale_limit": [0.2, 0.2]}, "2.0.8"),
+        ("Resize", {"height": 30, "width": 40, "interpolation": 2}, "2.0.8"),
+        ("Resize", {"height": 30, "width": 40, "interpolation": 3}, "2.0.8"),
+        ("LongestMaxSize", {"max_size": 30, "interpolation": 4}, "2.0.8"),
+    ],
+)
+def test_places_that_differ_by_a_part_of_a_pixel_have_no_bound_in_grey_levels(name, arguments, version):
+    _, line = only(name, version=version, **arguments)
+    assert (line.verdict, line.levels) == ("close", None) and "nearly the same" in str(line)
+    assert not any("measured" in note for note in line.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("ShiftScaleRotate", {"shift_limit": [0.0, 0.0], "rotate_limit": [-9, 9]}),
+        ("Affine", {"translate_percent": [0.0, 0.0], "rotate": [-9, 9]}),
+        ("Affine", {"translate_px": [7, 7]}),
+    ],
+)
+def test_whole_pixels_have_a_bound(name, arguments):
+    _, line = only(name, **arguments)
+    assert (line.verdict, line.levels) == ("close", 1) and line.notes[-1].startswith("measured")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "verdict", "levels"),
+    [
+        ("ToGray", {"method": "average"}, "close", 1),
+        ("ColorJitter", {"brightness": 0.2, "hue": 0}, "close", 4),
+        ("ColorJitter", {"brightness": 0.2, "hue": 0.1}, "close", 12),
+        ("UnsharpMask", {"blur_limit": [7, 7], "threshold": 0}, "close", 1),
+        ("UnsharpMask", {"blur_limit": [3, 7], "threshold": 0}, "close", 8),
+        ("UnsharpMask", {"blur_limit": [3, 7], "sigma_limit": [1, 2], "threshold": 0}, "differs", None),
+    ],
+)
+def test_bounds_follow_the_arguments(name, arguments, verdict, levels):
+    _, line = only(name, **arguments)
+    assert (line.verdict, line.levels) == (verdict, levels)
+
+
+@pytest.mark.parametrize(
+    ("limit", "version", "share"),
+    [
+        (0.2, "2.0.8", 0.2),
+        (0.2, "1.3.0", 0.2 / 255),
+        (20, "2.0.8", 20 / 255),
+        ([-0.5, 30], "2.0.8", 30 / 255),
+    ],
+)
+def test_version_2_takes_small_shifts_of_channels_for_shares_of_white(limit, version, share):
+    step, _ = only("RGBShift", version=version, r_shift_limit=limit, g_shift_limit=9, b_shift_limit=9)
+    assert step.red[1] == pytest.approx(share) and step.green == pytest.approx((-9 / 255, 9 / 255))
+
+
+def test_a_summary_tells_bounds_from_nearly():
+    steps = [entry("HorizontalFlip"), entry("Rotate", limit=[-9, 9]), entry("ShiftScaleRotate")]
+    report = og.from_albumentations(saved(*steps)).report
+    assert report.summary() == (
+        "Albumentations 2.0.8: 3 steps: 1 the same, 1 within 1 grey level, 1 nearly the same"
+    )
+
+
 def test_a_file_of_an_old_version(tmp_path):
     (tmp_path / "old.yaml").write_text(OLD)
     recipe, report = og.from_albumentations(tmp_path / "old.yaml")

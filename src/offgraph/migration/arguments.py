@@ -53,6 +53,7 @@ class Arguments:
         self.notes: list[str] = []
         self.verdict: Verdict = "exact"
         self.levels = 0.0
+        self.has_levels = True
         self.probability = 1.0
         self._read: set[str] = set()
 
@@ -65,6 +66,11 @@ class Arguments:
         if VERDICTS.index(verdict) > VERDICTS.index(self.verdict):
             self.verdict = verdict
         self.levels = max(self.levels, levels)
+
+    def nearly(self, note: str) -> None:
+        """Say what differs a little, but by no number of grey levels: places, by a part of a pixel."""
+        self.tell(note, "close")
+        self.has_levels = False
 
     def differs(self, note: str) -> None:
         """Say what differs."""

@@ -196,7 +196,8 @@ class _Conversion:
         if row.why:
             a.notes.insert(0, row.why)
         figure = measured(self.table.origin, row.name)
-        if figure is not None and figure.largest > 0 and a.verdict == row.verdict:
+        as_measured = a.verdict == row.verdict and a.has_levels and a.levels <= row.levels
+        if figure is not None and figure.largest > 0 and as_measured:
             a.tell(str(figure))
 
     def _line(self, place: str, a: Arguments, row: Equivalent, made: Sequence[Step]) -> StepReport:
@@ -207,7 +208,7 @@ class _Conversion:
             shown,
             a.verdict,
             tuple(a.notes),
-            (a.levels or None) if a.verdict == "close" else None,
+            (a.levels or None) if a.verdict == "close" and a.has_levels else None,
         )
 
     def _stand_in(self, a: Arguments, p: float, choice: bool) -> tuple[Step, ...]:

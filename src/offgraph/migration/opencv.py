@@ -62,7 +62,7 @@ def resampling(a: Arguments, *, reflected: int = 4, constant: int = 0) -> dict[s
             f"{_INTERPOLATIONS[number]} interpolation: order=3 is a cubic spline, OpenCV's kernel is a local one"
         )
     elif _ORDERS[number] == 0:
-        a.tell("of pixels equally near another one may be taken", "close", 3)
+        a.nearly("of pixels equally near another one may be taken")
     elif _INTERPOLATIONS[number] == "area":
         a.tell("area interpolation is linear where nothing is resized")
     mode = border(a, "border_mode", "pad_mode", "mode", default=reflected if a.old else constant)
@@ -91,10 +91,13 @@ def kernel(a: Arguments, name: str = "interpolation", default: Any = 1) -> dict[
     if found == "nearest-exact":
         return {"kernel": "nearest"}
     if found == "area":
-        a.tell("where it enlarges, OpenCV's area is another kind of linear", "close", 1)
+        a.nearly("where it enlarges, OpenCV's area is another kind of linear")
         return {"kernel": "area"}
     a.tell(
         "OpenCV rounds its weights to 11 bits, and does not average where it shrinks: leave antialias=False out if you may",
         "close", 1 if found == "linear" else 2,
     )  # fmt: skip
+    if found in ("cubic", "lanczos4"):
+        like = 'like="opencv" has its bytes, and runs in Python'
+        a.nearly(f"beyond the border OpenCV repeats the outermost pixels, here they have no weight; {like}")
     return {"kernel": {"linear": "triangle", "cubic": "cubic75"}.get(found, found), "antialias": False}

@@ -16,7 +16,7 @@ __all__ = ["Measured", "Migration", "MigrationReport", "StepReport", "Verdict", 
 Verdict = Literal["exact", "close", "differs", "none"]
 """How a step agrees with its origin, for the same drawn values:
 
-'exact': the same pixels, floats but for their last bits; 'close': within the stated number of grey levels of uint8;
+'exact': the same pixels, floats but for their last bits; 'close': within the stated number of grey levels of uint8, or nearly, where none is stated;
 'differs': visibly, for the reason that is given; 'none': nothing stands for it.
 """
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
@@ -80,7 +80,7 @@ class StepReport:
     notes : tuple of str
         Why it differs, what is ignored, what to do instead.
     levels : float, optional
-        Of 'close': largest difference in grey levels of uint8.
+        Of 'close': largest difference in grey levels of uint8; None where it is one of places, by a part of a pixel, or of draws.
     """
 
     place: str
@@ -152,15 +152,18 @@ class MigrationReport:
 
     @property
     def levels(self) -> float:
-        """Largest bound among the steps that are 'exact' or 'close', in grey levels of uint8."""
+        """Largest bound among the steps that have one, in grey levels of uint8."""
         return max((step.levels or 0.0 for step in self.steps if step.verdict == "close"), default=0.0)
 
     def summary(self) -> str:
         """Return the report in one line."""
         counts, n = self.counts, len(self.steps)
         parts = [f"{counts['exact']} the same"]
-        if counts["close"]:
-            parts.append(f"{counts['close']} within {_levels(self.levels)}")
+        within = sum(step.levels is not None for step in self.steps)
+        if within:
+            parts.append(f"{within} within {_levels(self.levels)}")
+        if counts["close"] > within:
+            parts.append(f"{counts['close'] - within} nearly the same")
         if counts["differs"]:
             parts.append(f"{counts['differs']} {'differ' if counts['differs'] > 1 else 'differs'}")
         if counts["none"]:

@@ -209,7 +209,7 @@ def _affine(a: Arguments) -> Sequence[Step]:
                 "X": (f"{-100 * across:g}%", f"{100 * across:g}%"),
             }
         )
-        a.tell("torchvision shifts by whole pixels, here by parts of pixels too")
+        a.nearly("torchvision shifts by whole pixels, here by parts of pixels too")
     a.get("translate")
     if a.has("scale"):
         options["scale"] = a.pair("scale")

@@ -109,6 +109,10 @@ def _unsharp(a: Arguments) -> Sequence[Step]:
     low, high = a.pair("sigma_limit", 0.0)
     if high == 0:
         low, high = (0.3 * ((size - 1) * 0.5 - 1) + 0.8 for size in (sizes[0], sizes[-1]))
+        if sizes[0] < 7:
+            a.tell("the window follows sigma; there it ends after 3 or 5 pixels", "close", 8)
+    else:
+        a.differs(f"blur_limit={a.get('blur_limit', (3, 7))} is left out: the window follows sigma")
     a.ignore("threshold", neutral=0, why="all differences count")
     return (UnsharpMask(a.pair("alpha", (0.2, 0.5)), sigma=(low, high), mode="mirror"),)
 

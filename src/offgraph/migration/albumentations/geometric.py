@@ -111,9 +111,9 @@ def _shift_scale_rotate(a: Arguments) -> Sequence[Step]:
     if scale[0] <= 0:
         a.refuse("scale_limit", "above -1: the image has some size", a.get("scale_limit"))
     if (across, down) != ((0, 0), (0, 0)):
-        a.tell("Albumentations 2 shifts by whole pixels, cut off towards 0; here by parts of pixels too")
+        a.nearly("Albumentations 2 shifts by whole pixels, cut off towards 0; here by parts of pixels too")
     if a.old:
-        a.tell("old versions turn about (width / 2, height / 2), half a pixel from the centre")
+        a.nearly("old versions turn about (width / 2, height / 2), half a pixel from the centre")
     return (
         ShiftScaleRotate(
             shift=PerAxis({"Y": shares(down), "X": shares(across)}),
@@ -163,14 +163,15 @@ def _affine_shift(a: Arguments) -> dict[str, Any] | None:
     if a.has("translate_percent"):
         across, down = _by_axis(a, "translate_percent", 0.0)
         a.get("translate_px")
-        a.tell("Albumentations shifts by whole pixels, cut off towards 0; here by parts of pixels too")
-        moved = {"Y": shares(down), "X": shares(across)}
-        return moved if (across, down) != ((0, 0), (0, 0)) else None
+        if (across, down) == ((0, 0), (0, 0)):
+            return None
+        a.nearly("Albumentations shifts by whole pixels, cut off towards 0; here by parts of pixels too")
+        return {"Y": shares(down), "X": shares(across)}
     a.get("translate_percent")
     if a.has("translate_px"):
         across, down = _by_axis(a, "translate_px", 0.0)
         if across[0] != across[1] or down[0] != down[1]:
-            a.tell("Albumentations draws whole pixels, here parts of pixels too")
+            a.nearly("Albumentations draws whole pixels, here parts of pixels too")
         return {"Y": down, "X": across} if (across, down) != ((0, 0), (0, 0)) else None
     a.get("translate_px")
     return None

@@ -63,6 +63,7 @@ def _shortest(a: Arguments) -> Sequence[Step]:
     "RandomScale", ours="Resize", verdict="close", levels=1, why="sizes are rounded, there cut off: one pixel more or less",
 )  # fmt: skip
 def _random_scale(a: Arguments) -> Sequence[Step]:
+    a.has_levels = False
     scale = limits(a, "scale_limit", (-0.1, 0.1), about=1)
     if scale[0] <= 0:
         a.refuse("scale_limit", "above -1", a.get("scale_limit"))

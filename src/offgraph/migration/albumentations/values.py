@@ -116,10 +116,15 @@ def _jitter(a: Arguments) -> Sequence[Step]:
         _factors(a, name, 0.2) for name in ("brightness", "contrast", "saturation")
     )
     hue = limits(a, "hue", 0.2 if a.old else 0.5, scale=360)
+    if hue != (0, 0):
+        a.tell("a turned hue makes more of what was rounded before it", "close", 12)
     return (ColorJitter(brightness, contrast=contrast, saturation=saturation, hue=hue),)
 
 
-@TABLE.add("ToGray", ours="ToGrey")
+@TABLE.add(
+    "ToGray", ours="ToGrey", verdict="close", levels=1,
+    why="OpenCV rounds its weights to 15 bits, and the average is cut off; here both are rounded once",
+)  # fmt: skip
 def _grey(a: Arguments) -> Sequence[Step]:
     count = a.whole("num_output_channels", 3)
     method = a.get("method", "weighted_average")
@@ -284,8 +289,15 @@ def _rgb_shift(a: Arguments) -> Sequence[Step]:
         "spatial_mode",
     ):  # of the class that it is derived from
         a.get(name)
-    red, green, blue = (limits(a, f"{name}_shift_limit", 20, scale=1 / 255) for name in "rgb")
+    red, green, blue = (_shift_of_white(a, f"{name}_shift_limit") for name in "rgb")
     return (RGBShift(red, green, blue),)
+
+
+def _shift_of_white(a: Arguments, name: str) -> tuple[float, float]:
+    """Limits as shares of white; version 2 takes limits of at most 1 for such."""
+    low, high = limits(a, name, 20)
+    scale = 1.0 if not a.old and max(abs(low), abs(high)) <= 1 else 1 / 255
+    return low * scale, high * scale
 
 
 _SEPIA: Any = [[0.393, 0.769, 0.189], [0.349, 0.686, 0.168], [0.272, 0.534, 0.131]]
