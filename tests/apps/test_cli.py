@@ -166,16 +166,44 @@ def test_steps(capsys):
     assert status == 2 and "did you mean Rotate" in err
 
 
-@pytest.mark.parametrize("out", ["", ".", "/", "photos"])
-def test_a_page_is_no_folder(photos, capsys, monkeypatch, out):
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("", "it is a folder"),
+        (".", "it is a folder"),
+        ("/", "it is a folder"),
+        ("photos", "it is a folder"),
+        ("recipe.yaml/page.html", "'recipe.yaml' is not a folder"),
+        ("photos/a/0.png/b/page.html", "'photos/a/0.png' is not a folder"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_the_work(photos, capsys, monkeypatch, out, says):
     monkeypatch.chdir(photos)
+    for name in ("preview", "compare", "save_benchmark", "report", "skew", "load", "from_keras"):
+        monkeypatch.setattr(
+            og, name, lambda *_, **__: pytest.fail("it worked before it looked where to write")
+        )
+    monkeypatch.setattr(
+        og, "Loader", lambda *_, **__: pytest.fail("it worked before it looked where to write")
+    )
     for command in (
         ("preview", "photos", "-r", "recipe.yaml", "-o", out),
         ("compare", "photos/a/0.png", "--vary", "MedianFilter.size=1,3", "-o", out),
+        ("bench", "photos", "-r", "recipe.yaml", "-o", out),
+        ("skew", "model.keras", "photos", "--vary", "MedianFilter.size=1,3", "-o", out),
+        ("report", "model.keras", "photos", "-o", out),
+        ("convert", "recipe.yaml", "--from", "keras", "-o", out),
     ):
         status, _, err = run(capsys, *command)
-        assert status == 1 and "the page cannot be written" in err
+        assert status == 2 and says in " ".join(err.replace("│", " ").split())
     assert sorted(path.name for path in photos.iterdir()) == ["photos", "recipe.yaml"]
+
+
+def test_folders_on_the_way_to_a_page_are_made(photos, capsys, monkeypatch):
+    monkeypatch.chdir(photos)
+    job = ("compare", "photos/b/0.png", "--vary", "MedianFilter.size=1,3", "-o", "new/deep/page.html")
+    assert run(capsys, *job)[0] == 0
+    assert (photos / "new" / "deep" / "page.html").exists()
 
 
 def test_the_version_is_told(capsys):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from offgraph.apps.shared_options import writable_file
 from offgraph.core.choices import Color
 
 __all__ = ["bench"]
@@ -49,7 +50,8 @@ def bench(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="An HTML page to write, with a plot.")
+        Path | None,
+        typer.Option("--out", "-o", help="An HTML page to write, with a plot.", callback=writable_file),
     ] = None,
     *,
     reading: dict[str, Any],

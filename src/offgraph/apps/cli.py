@@ -35,6 +35,7 @@ from offgraph.apps.doctor_command import doctor
 from offgraph.apps.model_options import asks_comparison, asks_model, asks_variants
 from offgraph.apps.predict_command import predict
 from offgraph.apps.report_command import report
+from offgraph.apps.shared_options import writable_file
 from offgraph.apps.skew_command import skew
 from offgraph.apps.source_options import (
     AxesOption,
@@ -211,7 +212,9 @@ def build(
 def preview(
     source: Source,
     recipe: RecipeFile = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("preview.html"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The HTML page to write.", callback=writable_file)
+    ] = Path("preview.html"),
     images: Annotated[
         int, typer.Option("--images", "--pictures", "-n", min=1, help="How many images to draw.")
     ] = 8,
@@ -232,7 +235,9 @@ def preview(
 def compare(
     image: Annotated[Path, typer.Argument(help="The image to look at.")],
     vary: Annotated[list[str], typer.Option("--vary", help="STEP.field=a,b,c; may be given several times.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The HTML page to write.")] = Path("compare.html"),
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="The HTML page to write.", callback=writable_file)
+    ] = Path("compare.html"),
     recipe: RecipeFile = None,
     color: ColorOption = "rgb",
     axes: AxesOption = None,

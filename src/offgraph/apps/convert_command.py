@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from offgraph.apps.shared_options import writable_file
+
 __all__ = ["convert"]
 
 
@@ -34,7 +36,10 @@ def convert(
         Path, typer.Argument(help="The pipeline, a JSON or YAML file; no library has to be installed.")
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The recipe file to write; by default it is printed.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="The recipe file to write; by default it is printed.", callback=writable_file
+        ),
     ] = None,
     library: Annotated[
         Library | None,

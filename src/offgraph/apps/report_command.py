@@ -9,6 +9,7 @@ import typer
 
 from offgraph.apps.arguments import AsJson, Strict, for_terminal
 from offgraph.apps.model_options import ModelFile, load_model
+from offgraph.apps.shared_options import writable_file
 
 __all__ = ["report"]
 
@@ -22,7 +23,13 @@ def report(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="The HTML page to write; NAME.json is written beside it.")
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The HTML page to write; NAME.json is written beside it.",
+            callback=writable_file,
+        ),
     ] = Path("report.html"),
     against: Annotated[
         Path | None,

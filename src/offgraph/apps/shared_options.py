@@ -3,10 +3,36 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Option", "adding", "as_given"]
+import typer
+
+__all__ = ["Option", "adding", "as_given", "writable_file"]
+
+
+def writable_file(path: Path | None) -> Path | None:
+    """Pass on the path of a file to write, and refuse one that cannot be written before the work that it is to hold.
+
+    Folders on its way that are missing are made later. What only writing shows, such as a full disk, is told then.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    if path is None:
+        return None
+    said = f"{str(path)!r} cannot be written"
+    if path.is_dir():
+        raise typer.BadParameter(f"{said}: it is a folder; name a file in it")
+    there = next((above for above in path.parents if os.path.lexists(above)), Path())
+    if not there.is_dir():
+        raise typer.BadParameter(f"{said}: {str(there)!r} is not a folder")
+    if not path.exists() and not os.access(there, os.W_OK):
+        raise typer.BadParameter(f"{said}: no permission to write in {str(there)!r}")
+    return path
 
 
 def as_given(value: Any) -> Any:

@@ -9,6 +9,7 @@ import typer
 
 from offgraph.apps.arguments import AsJson, for_terminal
 from offgraph.apps.model_options import ModelFile, load_model
+from offgraph.apps.shared_options import writable_file
 
 __all__ = ["skew"]
 
@@ -28,7 +29,8 @@ def skew(
         typer.Option("--recipe", "-r", help="Another recipe file to try; may be given several times."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="An HTML page to write, with images.")
+        Path | None,
+        typer.Option("--out", "-o", help="An HTML page to write, with images.", callback=writable_file),
     ] = None,
     as_json: AsJson = False,
     *,
