@@ -224,7 +224,11 @@ def test_axes_come_from_the_metadata_or_are_asked_for() -> None:
     with pytest.raises(DecodeError, match="names 2 axes"):
         read(silent, axes="YX")
     with pytest.raises(DecodeError, match="use color='keep'"):
-        read(silent, axes="ZYX", color="rgb")
+        read(silent, axes="TYX", color="rgb")
+    with pytest.raises(DecodeError, match="use color='keep'"):
+        read(silent, axes="ZYX", color="grey")
+    volume = read(silent, axes="ZYX", color="rgb")  # has no colours to show
+    assert volume.axes == "ZYX" and np.array_equal(volume.array, read(silent, axes="ZYX").array)
     with pytest.raises(ValueError, match="at most once"):
         read(silent, axes="ZZX")
 

@@ -237,13 +237,16 @@ def test_text_and_noise_are_no_images(tmp_path) -> None:
     path = tmp_path / "page.jpg"
     path.write_text("<html>404</html>")
     for data, says in (
-        (b"\x5c\1\0\0" + bytes(400), "a NIfTI volume, which is not read here; save its array as"),
-        (b"\0\0\1\x5c" + bytes(400), "a NIfTI volume, which"),
+        (
+            b"\x5c\1\0\0" + bytes(400),
+            "a header of Analyze or NIfTI without its voxels, which is not read here; save its",
+        ),
+        (b"\0\0\1\x5c" + bytes(400), "a header of Analyze or NIfTI without"),
         (bytes(128) + b"DICM" + bytes(9), "a DICOM file, which"),
         (b"\x89HDF\r\n\x1a\n" + bytes(9), "an HDF5 file, which"),
         (
             b"\x1f\x8b\x08" + bytes(9),
-            "a file compressed by gzip, which is not read here; unpack it, or, as of a .nii.gz, save its array as .npy",
+            "a file compressed by gzip, and not a NIfTI, which is not read here; unpack it",
         ),
     ):
         with pytest.raises(DecodeError, match=f"<bytes>: {says}"):

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter
 from typing_extensions import TypedDict
 
 from offgraph.core.errors import BuildError
+from offgraph.core.file_names import split_suffix
 from offgraph.core.tables import TableWriter, dumps, open_table_file
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
@@ -210,7 +211,7 @@ def _stems(job: Job) -> list[str]:
             top = _safe(job.class_names[image.label])
             parts = parts if len(parts) > 1 and parts[0] == top else [top, *parts]
         whole = "/".join(parts)
-        for stem in (str(PurePosixPath(whole).with_suffix("")), whole, f"{whole}~{index}"):
+        for stem in (split_suffix(whole)[0], whole, f"{whole}~{index}"):
             if stem.casefold() not in taken:
                 break
         taken.add(stem.casefold())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from offgraph.formats import avif, gif, jpeg, npy, png, pnm, tiff, webp, with_pillow
+from offgraph.formats import avif, gif, jpeg, nifti, npy, png, pnm, tiff, webp, with_pillow
 from offgraph.formats.base import FormatError, Limits, StoredImage
 
 __all__ = ["FORMATS", "FormatError", "ImageFormat", "Limits", "StoredImage", "recognise"]
@@ -60,6 +60,7 @@ FORMATS = (
         tuple((0, b"P%d" % n) for n in range(1, 7)),
         pnm.decode,
     ),
+    ImageFormat("NIfTI", (".nii", ".nii.gz"), nifti.MAGICS, nifti.decode, stacks=True),
     ImageFormat("NPY", (".npy",), ((0, b"\x93NUMPY"),), npy.decode, stacks=True),
 )
 """All formats that can be read, in the order in which they are tried."""
@@ -68,9 +69,9 @@ AS_ARRAY = "save its array as .npy, np.save('name.npy', array), or as TIFF"
 """Advice for volumes in formats that are not read."""
 
 _ZIP = b"PK\3\4"
-_NIFTI = (b"\x5c\1\0\0", b"\0\0\1\x5c", b"\x1c\2\0\0", b"\0\0\2\x1c")  # the header's size, in either order
+_HEADERS = (b"\x5c\1\0\0", b"\0\0\1\x5c", b"\x1c\2\0\0", b"\0\0\2\x1c")  # the header's size, in either order
 _OTHERS = (
-    ("a NIfTI volume", tuple((0, size) for size in _NIFTI)),
+    ("a header of Analyze or NIfTI without its voxels", tuple((0, size) for size in _HEADERS)),
     ("a DICOM file", ((128, b"DICM"),)),
     ("an NRRD volume", ((0, b"NRRD0"),)),
     ("an HDF5 file", ((0, b"\x89HDF\r\n\x1a\n"),)),
@@ -88,6 +89,8 @@ def recognise(data: bytes) -> ImageFormat:
     for candidate in FORMATS:
         if candidate.matches(data):
             return candidate
+    if nifti.holds_nifti(data):
+        return next(known for known in FORMATS if known.name == "NIfTI")
     if data.startswith(_ZIP):
         raise FormatError(
             "a ZIP archive and not an image; of an .npz, save each array as a file: np.save('name.npy', array)"
@@ -96,9 +99,7 @@ def recognise(data: bytes) -> ImageFormat:
         if any(data.startswith(magic, at) for at, magic in magics):
             raise FormatError(f"{name}, which is not read here; {AS_ARRAY}")
     if data.startswith(b"\x1f\x8b"):
-        raise FormatError(
-            f"a file compressed by gzip, which is not read here; unpack it, or, as of a .nii.gz, {AS_ARRAY}"
-        )
+        raise FormatError("a file compressed by gzip, and not a NIfTI, which is not read here; unpack it")
     begins = data[:8].hex(" ")
     known = ", ".join(candidate.name for candidate in FORMATS)
     raise FormatError(f"not an image in a known format ({known}); it begins with bytes {begins}")

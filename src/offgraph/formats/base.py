@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from offgraph.core.calibration import Calibration
+
 __all__ = ["BYTES_PER_PIXEL", "FormatError", "Limits", "StoredImage", "cause_of", "no_such_page"]
 
 BYTES_PER_PIXEL = 8
@@ -54,6 +56,8 @@ class StoredImage:
         Images in the file. More than one: `array` holds the first, unless `axes` has a stack axis.
     notes : tuple of str
         What a careful user would like to know about how the file was read.
+    calibration : Calibration or None
+        Pixel sizes and orientation, where the file declares them.
     """
 
     array: np.ndarray
@@ -69,6 +73,7 @@ class StoredImage:
     orientation: int = 1
     frames: int = 1
     notes: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,10 @@ from typing import BinaryIO, get_args
 import numpy as np
 
 from offgraph.core.arguments import path_of, whole_number
+from offgraph.core.calibration import Calibration
 from offgraph.core.choices import Alpha, FileColor
 from offgraph.core.errors import ArgumentError, DecodeError, FileAccessError
+from offgraph.core.file_names import split_suffix
 from offgraph.core.machine import Read, is_machine, machine_error, read_error
 from offgraph.formats import FormatError, Limits, StoredImage, recognise
 from offgraph.formats.base import cause_of
@@ -55,6 +57,8 @@ class DecodedImage:
         Images in the file.
     contents : bytes or None
         The file itself, where a recipe may decode it at another scale.
+    calibration : Calibration or None
+        Pixel sizes and orientation of the axes, where the file declares them: a NIfTI, a TIFF of ImageJ or OME.
     """
 
     array: np.ndarray
@@ -66,6 +70,7 @@ class DecodedImage:
     layout: str = field(default="grey", kw_only=True)
     frames: int = field(default=1, kw_only=True)
     contents: bytes | None = field(default=None, kw_only=True)
+    calibration: Calibration | None = field(default=None, kw_only=True)
 
 
 def read(
@@ -77,7 +82,7 @@ def read(
     max_pixels: int = MAX_PIXELS,
     page: int | None = None,
 ) -> DecodedImage:
-    """Read an image: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF, PNM or NPY, recognised by its bytes and not by its name.
+    """Read an image: JPEG, PNG, TIFF, BMP, GIF, WebP, AVIF, PNM, NIfTI or NPY, recognised by its bytes and not by its name.
 
     Numbers of more than 8 bits are measurements: 16-bit, signed and floating-point files keep dtype and values, in
     native byte order, whatever a file says of its gamma, of white being 0, or of its largest value. Of 8 bits and
@@ -92,7 +97,8 @@ def read(
     color : {"keep", "rgb", "grey", "labels"}
         ``"keep"``: as stored: grey (H, W), colour (H, W, 3), with alpha (H, W, 2) or (H, W, 4), one bit as
         bool; palettes give their colours, CMYK becomes RGB.
-        ``"rgb"``: always (H, W, 3); grey is repeated, one bit becomes 0 and 255.
+        ``"rgb"``: always (H, W, 3); grey is repeated, one bit becomes 0 and 255. A volume (an axis Z) has no colours to
+        show, and is as with ``"keep"``.
         ``"grey"``: always (H, W), by ITU-R 601 luma: for 8 bits Pillow's
         ``(19595 R + 38470 G + 7471 B + 32768) >> 16``, the same for 16 bits, ``0.299 R + 0.587 G + 0.114 B``
         for floats.
@@ -160,8 +166,9 @@ def read(
             stored = kind.decode(data, limits)
         _check_shape(stored, limits.checked if axes is None else [])
         notes = stored.notes
-        if not in_memory and Path(name).suffix.lower() not in ("", *kind.suffixes):
-            notes = (f"the name ends in {Path(name).suffix}, the file is {kind.name}", *notes)
+        suffix = "" if in_memory else split_suffix(name)[1]
+        if suffix.lower() not in ("", *kind.suffixes):
+            notes = (f"the name ends in {suffix}, the file is {kind.name}", *notes)
         y, x = stored.axes.index("Y"), stored.axes.index("X")
         size = (stored.array.shape[y], stored.array.shape[x])
         with np.errstate(all="ignore"):  # NaN and infinities of a float file are the file's
@@ -191,6 +198,7 @@ def read(
         layout=stored.layout,
         frames=stored.frames,
         contents=data if kind.name == "JPEG" else None,
+        calibration=stored.calibration and stored.calibration.turned(stored.orientation),
     )
 
 

@@ -73,7 +73,7 @@ def _paint_part(
             array, axes = _indices_and_opacity(array, axes)[0], axes.replace("C", "")
         return (array.astype(np.uint8) if array.dtype == bool else array), axes
     array, axes, opacity = _shown(stored, array)
-    if color == "keep":
+    if color == "keep" or (color == "rgb" and "Z" in axes):
         return array, axes
     return _to_rgb_or_grey(array, axes, opacity, stored.premultiplied, color, alpha)
 

@@ -14,6 +14,10 @@ import numpy as np
 from offgraph.core.arguments import path_of, plain_array
 from offgraph.core.axes import name_axes
 from offgraph.core.errors import ArgumentError, WriteError
+from offgraph.core.file_names import split_suffix
+from offgraph.formats.base import FormatError
+from offgraph.formats.nifti import header_of
+from offgraph.formats.nifti_writing import encode_nifti
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -178,13 +182,20 @@ _BY_SUFFIX = {
     ".tif": "tiff",
     ".tiff": "tiff",
     ".npy": "npy",
+    ".nii": "nifti",
+    ".nii.gz": "nifti",
 }
 
 
 def write(
-    path: str | os.PathLike[str], array: np.ndarray, *, axes: str | None = None, quality: int | None = None
+    path: str | os.PathLike[str],
+    array: np.ndarray,
+    *,
+    axes: str | None = None,
+    quality: int | None = None,
+    like: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write an array in the format that the path's suffix names: PNG, TIFF, JPEG or NPY.
+    """Write an array in the format that the path's suffix names: PNG, TIFF, JPEG, NPY or NIfTI.
 
     Values are never rescaled. What the format cannot hold is an error that names a format that can. The file
     appears whole or not at all: it is written under a temporary name beside it and renamed.
@@ -193,13 +204,17 @@ def write(
     ----------
     path : path
         Ends in .png (uint8, uint16, bool), .tif or .tiff (any real dtype and any axes, lossless), .jpg or
-        .jpeg (uint8, lossy), or .npy (any real dtype and any shape, without the names of the axes).
+        .jpeg (uint8, lossy), .npy (any real dtype and any shape, without the names of the axes), or .nii or .nii.gz (any
+        real dtype; needs ``offgraph[nifti]``).
     array : ndarray
-        (H, W), (H, W, C) or, for TIFF, a stack.
+        (H, W), (H, W, C) or, for TIFF and NIfTI, a stack.
     axes : str, optional
         One letter per axis; needed for a stack.
     quality : int, optional
         For JPEG, 1 to 100. Default: 95.
+    like : path, optional
+        For NIfTI, the file on whose grid the array lies, also a NIfTI: voxel sizes, orientation and origin are its own.
+        Without it the file declares none.
 
     Raises
     ------
@@ -210,24 +225,30 @@ def write(
     """
     path = path_of("path", path)
     array = plain_array(f"{path}: array=", array)
-    kind = _BY_SUFFIX.get(path.suffix.lower())
+    suffix = split_suffix(path.name)[1]
+    kind = _BY_SUFFIX.get(suffix.lower())
+    header = None if like is None else header_of(like)
     try:
         if kind is None:
-            raise ValueError(f"suffix {path.suffix!r} is not one of {', '.join(_BY_SUFFIX)}")
+            raise ValueError(f"suffix {suffix!r} is not one of {', '.join(_BY_SUFFIX)}")
         if quality is not None and kind != "jpeg":
             raise ValueError(f"quality={quality} is for JPEG only")
+        if like is not None and kind != "nifti":
+            raise ValueError(f"like={os.fspath(like)!r:.80} is for NIfTI only")
         if kind == "npy":
             data = encode_npy(array)
+        elif kind == "nifti":
+            data = encode_nifti(array, axes, header=header, packed=suffix.lower().endswith(".gz"))
         elif kind == "tiff":
             data = encode_tiff(array, axes)
         else:
             named = name_axes(array.shape, axes)
             if named not in ("YX", "YXC"):
-                raise ValueError(f"an array with axes {named} can only be written as TIFF")
+                raise ValueError(f"an array with axes {named} can only be written as TIFF or NIfTI")
             data = (
                 encode_png(array) if kind == "png" else encode_jpeg(array, 95 if quality is None else quality)
             )
-    except ValueError as error:
+    except (ValueError, FormatError) as error:
         raise ArgumentError(f"{path}: {error}") from error
     write_bytes(path, data)
 

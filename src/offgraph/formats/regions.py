@@ -1,4 +1,4 @@
-"""Images that are read part by part: TIFF by its tiles or strips, NPY and other arrays on disk by their places.
+"""Images that are read part by part: TIFF by its tiles or strips, NPY, NIfTI and other arrays on disk by their places.
 
 What is read is what the file holds: numbers as they are stored. A file whose pixels need more than that, a palette, ink, a
 turn by its orientation or a decoder that runs in a process of its own, is read as a whole.
@@ -19,6 +19,7 @@ from offgraph.core.arguments import path_of, refuse_masked
 from offgraph.core.axes import SPATIAL, name_axes
 from offgraph.core.errors import ArgumentError, DecodeError, OffgraphError, StepError
 from offgraph.core.machine import is_machine, machine_error, read_error
+from offgraph.formats import nifti
 from offgraph.formats.base import FormatError, cause_of
 from offgraph.formats.npy import read_header
 
@@ -95,7 +96,7 @@ def open_regions(image: Any, axes: str | None = None) -> RegionReader:
     Parameters
     ----------
     image : path or array
-        A TIFF or ``.npy`` file, a Zarr array (needs the library ``zarr``), or anything with ``shape``, ``dtype`` and slices: a NumPy
+        A TIFF, ``.npy`` or ``.nii`` file, a Zarr array (needs the library ``zarr``), or anything with ``shape``, ``dtype`` and slices: a NumPy
         memory map, a dataset of h5py or Zarr.
     axes : str, optional
         One letter per stored axis, of Z, Y, X and C; needed where the shape or the file leaves a doubt.
@@ -114,9 +115,13 @@ def open_regions(image: Any, axes: str | None = None) -> RegionReader:
         return _of_zarr(path, axes)
     try:
         with path.open("rb") as file:
-            start = file.read(8)
+            start = file.read(540)
         if start[:6] == b"\x93NUMPY":
             return _of_npy(path, axes)
+        if any(start.startswith(magic, at) for at, magic in nifti.MAGICS):
+            return _of_nifti(path, start, axes)
+        if start[:2] == b"\x1f\x8b":
+            raise FormatError("a file in gzip has no parts that could be read: unpack it, gunzip scan.nii.gz")
         if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
             from offgraph.formats.tiff_regions import TiffRegions
 
@@ -129,7 +134,7 @@ def open_regions(image: Any, axes: str | None = None) -> RegionReader:
     except FormatError as error:
         raise DecodeError(f"{path}: {error}") from error
     raise DecodeError(
-        f"{path}: parts are read of TIFF, NPY and Zarr; read this file as a whole, or convert it: og.imwrite('image.tif', "
+        f"{path}: parts are read of TIFF, NPY, NIfTI and Zarr; read this file as a whole, or convert it: og.imwrite('image.tif', "
         "og.imread(path))"
     )
 
@@ -240,6 +245,19 @@ def _of_npy(path: Path, axes: str | None) -> RegionReader:
         return found.view(np.uint8) != 0 if dtype.kind == "b" else found
 
     return _reader(str(path), shape, _named(str(path), shape, axes), dtype, _identity(path), read)
+
+
+def _of_nifti(path: Path, start: bytes, axes: str | None) -> RegionReader:
+    header = nifti.read_header(start, axes)
+    if (have := path.stat().st_size) < header.needed:
+        raise FormatError(f"truncated: {have:,} of {header.needed:,} bytes")
+
+    def read(window: tuple[slice, ...]) -> np.ndarray:
+        # Mapped for one part at a time, so that what was read does not stay in memory.
+        stored = np.memmap(path, header.dtype, mode="r", offset=header.at, shape=header.shape)
+        return nifti.scaled(np.ascontiguousarray(stored[window]), header)
+
+    return _reader(str(path), header.shape, header.axes, header.made, _identity(path), read)
 
 
 def _of_zarr(path: Path, axes: str | None) -> RegionReader:

@@ -17,6 +17,7 @@ from offgraph.core.errors import MachineError
 from offgraph.formats import isolated, with_pillow
 from offgraph.formats.base import FormatError, Limits, StoredImage, cause_of, no_such_page
 from offgraph.formats.exif import find_orientation
+from offgraph.formats.tiff_sizes import declared_sizes
 from offgraph.formats.tiff_strips import (
     IN_PROCESS,
     JPEG,
@@ -143,14 +144,18 @@ def _decode(
                 _check_size(series, shape, named, limits)
                 check_segments(series, len(data))
                 check_streams(series, data)
+                sizes = None if in_process else declared_sizes(tiff, series, named)
                 if not in_process and not _is_plain(series):
-                    return isolated.decode(decode_here, data, limits, axes=axes, page=page)
+                    stored = isolated.decode(decode_here, data, limits, axes=axes, page=page)
+                    return replace(stored, calibration=sizes)
                 if page is None and len(tiff.series) > 1:
                     notes.append(
                         f"{len(tiff.series)} images of different kinds: the first is read; page= reads another"
                     )
                 stored = _read_series(tiff, series, data, limits, shape, named)
-                stored = replace(stored, frames=len(tiff.pages), notes=(*stored.notes, *notes))
+                stored = replace(
+                    stored, frames=len(tiff.pages), notes=(*stored.notes, *notes), calibration=sizes
+                )
         except (FormatError, MachineError, MemoryError):
             raise
         except Exception as error:

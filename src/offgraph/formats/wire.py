@@ -16,7 +16,7 @@ import json
 import math
 import struct
 import time
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,11 +77,16 @@ def receive_into(channel: socket.socket, buffer: memoryview, deadline: float | N
         buffer = buffer[got:]
 
 
+def _fields(stored: StoredImage | type[StoredImage]) -> list[Field[Any]]:
+    """All of a decoded file that a worker says; the reader looks up the calibration itself."""
+    return [field for field in fields(stored) if field.name != "calibration"]
+
+
 def pack(stored: StoredImage) -> tuple[dict[str, Any], list[np.ndarray]]:
     """Split a decoded file into what JSON holds and its arrays."""
     header: dict[str, Any] = {}
     arrays: list[np.ndarray] = []
-    for field in fields(stored):
+    for field in _fields(stored):
         value = getattr(stored, field.name)
         if isinstance(value, np.ndarray):
             value = np.ascontiguousarray(value, value.dtype.newbyteorder("="))
@@ -94,7 +99,7 @@ def pack(stored: StoredImage) -> tuple[dict[str, Any], list[np.ndarray]]:
 def unpack(header: dict[str, Any], limits: Limits, channel: socket.socket, deadline: float) -> StoredImage:
     """Make a decoded file of an answer; all of it is checked, since a compromised decoder may have written it."""
     given: dict[str, Any] = {}
-    for field in fields(StoredImage):
+    for field in _fields(StoredImage):
         value = header[field.name]
         if field.name in ("array", "palette") and value is not None:
             value = _empty(value, limits.max_bytes if field.name == "array" else 8 * _ENTRIES)

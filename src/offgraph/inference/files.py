@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from offgraph.core.errors import OffgraphError
+from offgraph.core.file_names import split_suffix
 from offgraph.core.tables import dumps
 from offgraph.formats.encoding import encode_png, encode_tiff, write_bytes
+from offgraph.formats.nifti_writing import encode_nifti
 
 if TYPE_CHECKING:
     from offgraph.inference.prediction import Prediction
@@ -26,6 +28,8 @@ _LONGEST = 180  # bytes of a file name; with suffix and a temporary name it stay
 def write_mask(prediction: Prediction, folder: Path) -> Path:
     """Write a prediction's label mask below `folder`: 16-bit PNG, or TIFF for volumes and labels past 65535.
 
+    The mask of a NIfTI becomes a NIfTI of the same name, on the same grid: voxel sizes, orientation and origin are its own.
+
     An image without pixels has a mask of its shape, which neither format holds: it is written as ``.npy``.
     """
     mask = prediction.mask
@@ -35,9 +39,25 @@ def write_mask(prediction: Prediction, folder: Path) -> Path:
         buffer = io.BytesIO()
         np.save(buffer, mask, allow_pickle=False)
         return _write(folder, prediction, ".npy", buffer.getvalue())
+    calibration, ending = prediction.calibration, split_suffix(prediction.item.name)[1]
+    if calibration is not None and calibration.header is not None and ending.lower() in (".nii", ".nii.gz"):
+        axes = prediction.axes.replace("C", "")
+        data = encode_nifti(
+            _in_few_bytes(mask), axes, header=calibration.header, packed=ending.lower() == ".nii.gz"
+        )
+        return _write(folder, prediction, "", data)
     if mask.ndim == 2 and mask.min(initial=0) >= 0 and mask.max(initial=0) < 1 << 16:
         return _write(folder, prediction, ".png", encode_png(mask.astype(np.uint16)))
     return _write(folder, prediction, ".tif", encode_tiff(mask, "ZYX" if mask.ndim == 3 else "YX"))
+
+
+def _in_few_bytes(labels: np.ndarray) -> np.ndarray:
+    """Labels in the smallest integers that hold them: readers of NIfTI do not all know those of 64 bits."""
+    low, high = int(labels.min()), int(labels.max())
+    dtypes = (np.uint8, np.uint16, np.int32, np.int64)
+    return labels.astype(
+        next(kind for kind in dtypes if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+    )
 
 
 def write_drawing(prediction: Prediction, folder: Path, rgb: np.ndarray | None = None) -> Path:

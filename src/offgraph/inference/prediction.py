@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.core.calibration import Calibration
 from offgraph.core.choices import ModelTask
 from offgraph.core.display import NotebookView
 from offgraph.core.machine import with_retries
@@ -82,6 +83,8 @@ class Prediction(NotebookView):
         ``boxes.array`` has them as left, upper, right and lower edge in pixels.
     points : Points or None
         Keypoints of each box, or of the image where the model gives no boxes, with their scores as the column ``"score"``.
+    calibration : Calibration or None
+        What the file declares of the original grid: ``calibration.spacing`` has the pixel sizes by axis.
     """
 
     item: Item
@@ -100,6 +103,7 @@ class Prediction(NotebookView):
     frame: Frame | None = None
     boxes: Boxes | None = None
     points: Points | None = None
+    calibration: Calibration | None = None
 
     def __repr__(self) -> str:
         if self.mask is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from offgraph.core.calibration import Calibration
 from offgraph.core.errors import MachineError, OffgraphError, StepError
 from offgraph.core.machine import is_machine, machine_error, with_retries
 from offgraph.core.random import Key
@@ -38,6 +39,7 @@ class _Prepared:
     views: tuple[Views, ...]
     axes: str
     orientation: int
+    calibration: Calibration | None
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,8 @@ class Work:
             if is_machine(error):
                 raise machine_error(self.source[index].name, error) from error
             raise
-        return _Prepared(index, views, sample.image.axes, sample.decoded.orientation)
+        decoded = sample.decoded
+        return _Prepared(index, views, sample.image.axes, decoded.orientation, decoded.calibration)
 
     def _views(self, image: Image, index: int) -> tuple[Views, ...]:
         """The views for each model; made once where models prepare images alike."""
@@ -299,4 +302,5 @@ class Work:
             frame,
             boxes,
             points,
+            entry.calibration,
         )

@@ -79,7 +79,7 @@ PART_WORDS = frozenset(
 )
 TABLE_WORDS = frozenset({"path", "label", "labels", "class", "file", "filename", "image", "image_id"})
 _ENOUGH_PAIRS = 2
-_VOLUMES = (".nii", ".dcm", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".h5", ".hdf5", ".czi", ".lif", ".nd2")
+_VOLUMES = (".dcm", ".nrrd", ".nhdr", ".mha", ".mhd", ".mgz", ".h5", ".hdf5", ".czi", ".lif", ".nd2")
 _SHOWN = 3
 
 

@@ -125,7 +125,7 @@ def read_mask(path: Path, image: Image, decoded: DecodedImage, how: Any) -> Mask
         )
         raise DecodeError(f"{path}: a mask of {array.shape} for an image of {grid}{hint}")
     try:
-        mask = Mask(array, held)
+        mask = Mask(_whole_labels(path, array, found.format), held)
     except ValueError as error:
         raise DecodeError(f"{path}: {error}") from error
     if how.mask_values is None:
@@ -153,6 +153,20 @@ def _codes(path: Path, found: DecodedImage) -> tuple[np.ndarray, str]:
         )
     red, green, blue = np.moveaxis(found.array.astype(np.uint32), -1, 0)
     return red << 16 | green << 8 | blue, found.axes[:-1]
+
+
+def _whole_labels(path: Path, array: np.ndarray, format: str) -> np.ndarray:
+    """The labels of a file; of a NIfTI also those that it keeps as floats, where all of them are whole."""
+    if format != "NIfTI" or array.dtype.kind != "f":
+        return array
+    with np.errstate(invalid="ignore"):
+        labels = array.astype(np.int32)
+    if not (np.isfinite(array).all() and np.abs(array).max() < 1 << 31 and np.array_equal(labels, array)):
+        raise DecodeError(
+            f"{path}: holds {array.dtype} that are not whole numbers, and a mask holds labels; if it is an image or a "
+            "map of probabilities, the wrong files are given as masks"
+        )
+    return labels
 
 
 def background(image: Image) -> Mask:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from offgraph.core.errors import SourceError
+from offgraph.core.file_names import split_suffix
 from offgraph.sources.base import MASK_ADVICE, Source
 from offgraph.sources.folder import folders_as_classes
 from offgraph.sources.items import Item
@@ -159,7 +160,7 @@ class _Pattern:
     def core(self, name: str) -> str | None:
         """The part of a file's name that the star stands for; None of a name that is not like this."""
         path = PurePosixPath(nfc(name))
-        text = path.name if self.whole else path.stem
+        text = path.name if self.whole else split_suffix(path.name)[0]
         fits = text.startswith(self.begin) and text.endswith(self.end)
         core = text[len(self.begin) : len(text) - len(self.end)] if fits else ""
         return core or None
@@ -169,7 +170,7 @@ class _Pattern:
 
 
 def _stem(name: str) -> str:
-    return nfc(PurePosixPath(name).with_suffix("").as_posix())
+    return nfc(split_suffix(name)[0])
 
 
 def _by_key(folder: Path, found: Sequence[Found], key: Callable[[str], str]) -> dict[str, Found]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
@@ -12,6 +12,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from offgraph.core.errors import SourceError
+from offgraph.core.file_names import split_suffix
 from offgraph.sources.base import Source
 from offgraph.sources.classes import refuse_classes
 from offgraph.sources.file_per_image import annotated_source, annotation_files, images_of
@@ -232,7 +233,7 @@ def _paired(
 
 
 def _stem(name: str) -> str:
-    return nfc(PurePosixPath(name).with_suffix("").as_posix())
+    return nfc(split_suffix(name)[0])
 
 
 def number_text(number: float) -> str:

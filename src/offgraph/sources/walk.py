@@ -16,6 +16,7 @@ from typing import overload
 import numpy as np
 
 from offgraph.core.errors import MachineError, SourceError
+from offgraph.core.file_names import split_suffix
 from offgraph.core.machine import is_machine, machine_error
 from offgraph.formats import FORMATS
 from offgraph.sources.columns import Names
@@ -413,7 +414,7 @@ def is_folder(path: Path) -> bool:
 
 def is_image(path: Path) -> bool:
     """Whether a file is taken for an image: by its ending, or else by its first bytes."""
-    suffix = splitext(path.name)[1].lower()  # noqa: PTH122  # no Path for each file
+    suffix = _suffix(path.name)
     return suffix in _READABLE or suffix in _OTHERS or _begins_as_image(path)
 
 
@@ -425,8 +426,13 @@ def refused(root: Path, error: OSError) -> SourceError | MachineError:
     return SourceError(f"{where}: {error.strerror or error}")
 
 
+def _suffix(name: str) -> str:
+    suffix = splitext(name)[1].lower()  # noqa: PTH122  # no Path for each file
+    return split_suffix(name)[1].lower() if suffix == ".gz" else suffix
+
+
 def _is_image(entry: os.DirEntry[str]) -> bool:
-    suffix = splitext(entry.name)[1].lower()  # noqa: PTH122  # no Path for each file
+    suffix = _suffix(entry.name)
     return suffix in _READABLE or suffix in _OTHERS if suffix else _begins_as_image(Path(entry.path))
 
 

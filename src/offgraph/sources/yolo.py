@@ -12,6 +12,7 @@ import yaml
 from yaml.composer import ComposerError
 
 from offgraph.core.errors import SourceError
+from offgraph.core.file_names import split_suffix
 from offgraph.sources.base import Source
 from offgraph.sources.file_per_image import annotated_source, annotation_files, images_of
 from offgraph.sources.names import first_repeated, named, nfc, printable
@@ -280,7 +281,7 @@ def open_yolo(
     annotated = []
     for one in listing.found:
         name = pairs.get(one.name)
-        file = labels / (name or PurePosixPath(one.name).with_suffix(".txt"))
+        file = labels / (name or PurePosixPath(f"{split_suffix(one.name)[0]}.txt"))
         rows = [] if name is None else parse_yolo(file, shape)
         for row in rows:
             if int(row.category) >= len(class_names):
@@ -331,7 +332,7 @@ def _paired(images: Path, labels: Path, found: Sequence[Found], files: Sequence[
 
 
 def _stem(name: str) -> str:
-    return nfc(PurePosixPath(name).with_suffix("").as_posix())
+    return nfc(split_suffix(name)[0])
 
 
 def yolo_line(label: int, numbers: Sequence[float]) -> str:
