@@ -56,7 +56,7 @@ def _factor(
 def _resampling(a: Arguments) -> dict[str, Any]:
     order = a.choice("interpolation", _ORDERS, "bilinear")
     if order == 0:
-        a.tell("of pixels equally near another one may be taken", "close", 255)
+        a.nearly("of pixels equally near another one may be taken")
     mode = a.choice("fill_mode", _MODES, "reflect")
     if mode == "grid-wrap":
         a.differs("fill_mode='wrap': TensorFlow does not interpolate between the last pixel and the first")
@@ -238,7 +238,10 @@ def _saturation(a: Arguments) -> Sequence[Step]:
     low, high = (min(value / (1 - value), 20.0) if value < 1 else 20.0 for value in _factor(a, least=0.0))
     if low != high:
         a.differs("Keras draws f evenly and multiplies by f / (1 - f); here the factor is drawn evenly")
-    return (HueSaturation(saturation=(low, high), range=_top(a)),)
+    top = _top(a)
+    if high > 1 and top != 1:
+        a.differs("Keras limits saturation to 255 and not to 1, so that strong colours lose light and turn")
+    return (HueSaturation(saturation=(low, high), range=top),)
 
 
 @TABLE.add(

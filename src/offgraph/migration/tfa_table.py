@@ -57,10 +57,8 @@ def _resampling(a: Arguments, interpolation: str = "nearest") -> dict[str, Any]:
     if order is None:
         a.refuse("interpolation", "nearest or bilinear", a.get("interpolation"))
     if order == 0:
-        a.tell(
-            "of pixels equally near another one may be taken; interpolation='nearest' is the function's default, order=1 looks better",
-            "close",
-            255,
+        a.nearly(
+            "of pixels equally near another one may be taken; interpolation='nearest' is the function's default, order=1 looks better"
         )
     mode = _MODES.get(str(a.get("fill_mode", "constant")).lower())
     if mode is None:
@@ -91,7 +89,7 @@ def _shear(a: Arguments) -> Sequence[Step]:
     fill = a.numbers("replace", 0)
     if len(set(fill)) > 1:
         a.differs("replace: one number fills all channels")
-    a.tell("of pixels equally near another one may be taken", "close", 255)
+    a.nearly("of pixels equally near another one may be taken")
     options: dict[str, Any] = {"order": 0, "mode": "constant", "cval": fill[0], "anchor": "origin"}
     return (Affine(shear=PerAxis({axis: a.pair("level", MISSING)}), **options),)
 

@@ -69,7 +69,7 @@ def _kernel(a: Arguments, default: str = "bilinear") -> dict[str, Any]:
 def _resampling(a: Arguments, default: str = "nearest") -> dict[str, Any]:
     order = a.choice("interpolation", _ORDERS, default)
     if order == 0:
-        a.tell(
+        a.nearly(
             "of pixels equally near another one may be taken; interpolation='nearest' is torchvision's default, order=1 looks better"
         )
     elif order == 3:
