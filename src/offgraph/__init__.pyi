@@ -142,6 +142,7 @@ from offgraph.sources import (
     Sample as Sample,
     Source as Source,
     open_source as open_source,
+    folds as folds,
     split as split,
     write_annotations as write_annotations,
 )

@@ -2,6 +2,7 @@
 
 from offgraph.sources.base import Source
 from offgraph.sources.folder import is_built
+from offgraph.sources.folds import folds
 from offgraph.sources.items import Item
 from offgraph.sources.opening import open_source
 from offgraph.sources.reading import Reading
@@ -9,4 +10,14 @@ from offgraph.sources.sample import Sample
 from offgraph.sources.split import split
 from offgraph.sources.writing import write_annotations
 
-__all__ = ["Item", "Reading", "Sample", "Source", "is_built", "open_source", "split", "write_annotations"]
+__all__ = [
+    "Item",
+    "Reading",
+    "Sample",
+    "Source",
+    "folds",
+    "is_built",
+    "open_source",
+    "split",
+    "write_annotations",
+]

@@ -18,7 +18,7 @@ from offgraph.sources.items import Item
 from offgraph.sources.names import nfc
 from offgraph.sources.opening import open_source
 
-__all__ = ["split"]
+__all__ = ["GroupBy", "main_label", "split", "strata_of", "units_of"]
 
 GroupBy = Callable[[Item], str] | str
 
@@ -86,7 +86,7 @@ def split(
             f"val={val}, test={test}: nothing of the {len(source)} images in {source.table or source.root} is left for training"
         )
     where = source.table or source.root
-    units = _units(source, group_by, seed)
+    units = units_of(source, group_by, seed)
     asked = [
         (count, isinstance(share, int)) for count, share in zip(wanted, (test, val), strict=True) if count
     ]
@@ -94,10 +94,10 @@ def split(
         raise SourceError(
             f"{where}: {count_of(len(units), 'group')} cannot be divided into {len(asked) + 1} parts"
         )
-    labels = _strata_of(source)
+    labels = strata_of(source)
     by_class: dict[int | None, list[list[int]]] = defaultdict(list)
     for unit in units:
-        by_class[_main_label(labels, unit)].append(unit)
+        by_class[main_label(labels, unit)].append(unit)
     strata = [by_class[label] for label in sorted(by_class, key=lambda label: -1 if label is None else label)]
     whole_classes = all(len(stratum) == 1 for stratum in strata)
     parts: list[list[int]] = []
@@ -131,7 +131,7 @@ def _count(name: str, share: float, total: int) -> int:
     return max(1, round(share * total)) if share else 0
 
 
-def _units(source: Source, group_by: GroupBy | None, seed: int) -> list[list[int]]:
+def units_of(source: Source, group_by: GroupBy | None, seed: int) -> list[list[int]]:
     """Indices that stay together, in the order of a hash of seed and name."""
     groups: dict[tuple[str, str], list[int]] = defaultdict(list)
     for i, key in enumerate(_group_keys(source, group_by)):
@@ -188,7 +188,7 @@ def _group_keys(source: Source, group_by: GroupBy | None) -> Sequence[str | None
     )
 
 
-def _strata_of(source: Source) -> list[int | None]:
+def strata_of(source: Source) -> list[int | None]:
     """Class of each item that its part of a division follows: of several classes the rarest; None for numbers."""
     if source.task == "regress":
         return [None] * len(source)
@@ -198,7 +198,7 @@ def _strata_of(source: Source) -> list[int | None]:
     ]
 
 
-def _main_label(labels: list[int | None], unit: list[int]) -> int | None:
+def main_label(labels: list[int | None], unit: list[int]) -> int | None:
     """The label that most of a group has; of equally many, the first."""
     counts = Counter(labels[i] for i in unit)
     return min(counts, key=lambda label: (-counts[label], -1 if label is None else label))
