@@ -138,9 +138,11 @@ from offgraph.views.html import Figure as Figure, Report as Report
 from offgraph.views.skew_page import save_skew as save_skew
 from offgraph.inference.results import save_predictions as save_predictions
 from offgraph.sources import (
+    ArraySource as ArraySource,
     Item as Item,
     Sample as Sample,
     Source as Source,
+    array_source as array_source,
     open_source as open_source,
     folds as folds,
     split as split,

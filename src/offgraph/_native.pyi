@@ -147,6 +147,17 @@ class SampleRows:
         keys: Sequence[tuple[int, int, int]],
         is_finite: bool,
     ) -> SampleRows: ...
+    # The bytes of all images of an array, shape, dtype and axes of one, and which of them each sample is.
+    @staticmethod
+    def of_images(
+        images: Array,
+        shape: tuple[int, ...],
+        dtype: str,
+        axes: str,
+        places: Sequence[int],
+        keys: Sequence[tuple[int, int, int]],
+        is_finite: bool,
+    ) -> SampleRows: ...
     # Shape and dtype of each, and what has to be made first, as of `CompiledRecipe.plan`.
     def plan(
         self, recipe: CompiledRecipe

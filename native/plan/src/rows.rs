@@ -22,6 +22,7 @@ use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::exec::threads;
 use offgraph_kernels::memory;
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,10 +35,10 @@ pub enum Place {
     Elsewhere,
     /// A file of one of the kinds that are decoded here.
     File(PathBuf),
-    /// An array, from a position of an open file on.
+    /// An array, from a position of an open file or of memory on.
     Array {
-        /// The file.
-        file: Arc<File>,
+        /// The file, or the memory.
+        from: Arc<dyn ReadAt>,
         /// Where the array begins.
         start: u64,
         /// Bytes of the PNG that it is; `None` for values in little-endian C order.
@@ -45,6 +46,19 @@ pub enum Place {
         /// What it is.
         spec: Spec,
     },
+}
+
+/// Bytes that are read by their position.
+pub trait ReadAt: fmt::Debug + Send + Sync {
+    /// Fill `bytes` from a position on; `None` if they are not there.
+    fn fill(&self, bytes: &mut [u8], start: u64) -> Option<()>;
+}
+
+impl ReadAt for File {
+    fn fill(&self, bytes: &mut [u8], start: u64) -> Option<()> {
+        use std::os::unix::fs::FileExt;
+        self.read_exact_at(bytes, start).ok()
+    }
 }
 
 /// The colours that images are read as.
@@ -246,14 +260,14 @@ impl Row {
                     (self.digest, self.row_digest) = digests;
                     state
                 }
-                (State::Waiting, Place::Array { file, start, png, spec }) => {
+                (State::Waiting, Place::Array { from, start, png, spec }) => {
                     match recipe.plan(self.key, spec) {
                         Ok(plan) => {
                             recipe.forget(self.key);
                             progress.row.store(number + 1, Ordering::Relaxed);
                             let read = match png {
-                                None => read_array(file, *start, spec),
-                                Some(len) => read_bytes(file, *start, *len),
+                                None => read_array(&**from, *start, spec),
+                                Some(len) => read_bytes(&**from, *start, *len),
                             };
                             progress.row.store(0, Ordering::Relaxed);
                             progress.step();
@@ -350,31 +364,30 @@ fn spec_of(file: &ImageFile, rules: &Rules) -> Option<(Spec, bool)> {
     }
 }
 
-/// The values of an array in a file; `None` if they are not there.
-fn read_array(file: &File, start: u64, spec: &Spec) -> Option<Workspace> {
+/// The values of an array; `None` if they are not there.
+fn read_array(from: &dyn ReadAt, start: u64, spec: &Spec) -> Option<Workspace> {
     if spec.dtype != DType::U8 {
-        let bytes = read_bytes(file, start, spec.bytes())?;
+        let bytes = read_bytes(from, start, spec.bytes())?;
         let View::U8(values) = bytes.view() else { unreachable!("made as bytes") };
         let mut array = Workspace::new(spec.dtype, spec.shape());
         fill_from_le_bytes(array.view_mut(), values.as_slice()?);
         return Some(array);
     }
     let mut array = Workspace::new(DType::U8, spec.shape());
-    fill_from_file(&mut array, file, start)?;
+    fill(&mut array, from, start)?;
     Some(array)
 }
 
-/// Bytes of a file; `None` if they are not there.
-fn read_bytes(file: &File, start: u64, len: usize) -> Option<Workspace> {
+/// Bytes as they are; `None` if they are not there.
+fn read_bytes(from: &dyn ReadAt, start: u64, len: usize) -> Option<Workspace> {
     let mut bytes = Workspace::new(DType::U8, &[len]);
-    fill_from_file(&mut bytes, file, start)?;
+    fill(&mut bytes, from, start)?;
     Some(bytes)
 }
 
-fn fill_from_file(bytes: &mut Workspace, file: &File, start: u64) -> Option<()> {
-    use std::os::unix::fs::FileExt;
+fn fill(bytes: &mut Workspace, from: &dyn ReadAt, start: u64) -> Option<()> {
     let ViewMut::U8(mut bytes) = bytes.view_mut() else { unreachable!("made as bytes") };
-    file.read_exact_at(bytes.as_slice_mut()?, start).ok()
+    from.fill(bytes.as_slice_mut()?, start)
 }
 
 /// The image of a PNG; `None` if it is another one, or not decoded here.
@@ -457,7 +470,8 @@ mod tests {
 
     fn array(file: &Arc<File>, start: u64, dtype: DType) -> Row {
         let spec = Spec::new(&[2, 3], dtype, b"YX").unwrap();
-        Row::new(Place::Array { file: Arc::clone(file), start, spec, png: None }, key(start))
+        let from: Arc<dyn ReadAt> = Arc::<File>::clone(file);
+        Row::new(Place::Array { from, start, spec, png: None }, key(start))
     }
 
     fn made(rows: &[Row]) -> Vec<bool> {

@@ -7,12 +7,13 @@ use crate::recipe::{CompiledRecipe, dtype_of, name_of, request};
 use offgraph_kernels::memory::{self, CollectVec};
 use offgraph_plan::recipe::random::Key;
 use offgraph_plan::recipe::{Spec, Unplanned};
-use offgraph_plan::rows::{Color, Place, Progress, Row, Rules, State, make_rows, plan_rows};
+use offgraph_plan::rows::{Color, Place, Progress, ReadAt, Row, Rules, State, make_rows, plan_rows};
 use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
@@ -172,7 +173,7 @@ impl SampleRows {
     fn of_arrays(arrays: List<Option<StoredArray>>, keys: List<Address>, is_finite: bool) -> PyResult<Self> {
         catch_memory_error(|| {
             let mut rows = memory::with_capacity(arrays.len());
-            let mut last: Option<(i32, Arc<File>)> = None;
+            let mut last: Option<(i32, Arc<dyn ReadAt>)> = None;
             for (array, address) in arrays.iter().zip(keys.iter()) {
                 let mut place = Place::Elsewhere;
                 if let Some((descriptor, start, shape, dtype, axes, png)) = array
@@ -180,26 +181,50 @@ impl SampleRows {
                     && let Some(dtype) = dtype_of(dtype)
                     && let Some(spec) = Spec::new(shape, dtype, axes.as_bytes())
                 {
-                    let file = match &last {
+                    let from = match &last {
                         Some((known, file)) if known == descriptor => Arc::clone(file),
                         _ => Arc::new(duplicate(*descriptor)?),
                     };
-                    last = Some((*descriptor, Arc::clone(&file)));
-                    place = Place::Array { file, start: *start, png: *png, spec };
+                    last = Some((*descriptor, Arc::clone(&from)));
+                    place = Place::Array { from, start: *start, png: *png, spec };
                 }
                 memory::push(&mut rows, Row::new(place, key(*address)));
             }
-            let rules = Rules {
-                color: Color::Keep,
-                max_bytes: 0,
-                max_pixels: 0,
-                pixels_per_byte: 0,
-                depth: None,
-                is_finite,
-                has_digests: false,
-                has_row_digests: false,
-            };
-            Ok(Self::new(rows, rules))
+            Ok(Self::new(rows, of_arrays(is_finite)))
+        })
+    }
+
+    /// Samples of images of one array, whose bytes are given, in little-endian C order: shape, dtype and axes of an image, which of
+    /// them each sample is, and the addresses of their draws.
+    #[staticmethod]
+    fn of_images(
+        images: PyBuffer<u8>,
+        shape: List<usize>,
+        dtype: &str,
+        axes: &str,
+        places: List<u64>,
+        keys: List<Address>,
+        is_finite: bool,
+    ) -> PyResult<Self> {
+        if !images.is_c_contiguous() {
+            return Err(PyValueError::new_err("images that do not lie together"));
+        }
+        let spec = dtype_of(dtype).and_then(|dtype| Spec::new(&shape, dtype, axes.as_bytes()));
+        let spec = spec.filter(|_| axes.starts_with("YX"));
+        catch_memory_error(|| {
+            let from: Arc<dyn ReadAt> = Arc::new(HeldBytes(images));
+            let mut rows = memory::with_capacity(places.len());
+            for (place, address) in places.iter().zip(keys.iter()) {
+                let place = match spec {
+                    Some(spec) => {
+                        let start = place.saturating_mul(spec.bytes() as u64);
+                        Place::Array { from: Arc::clone(&from), start, png: None, spec }
+                    }
+                    None => Place::Elsewhere,
+                };
+                memory::push(&mut rows, Row::new(place, key(*address)));
+            }
+            Ok(Self::new(rows, of_arrays(is_finite)))
         })
     }
 
@@ -299,6 +324,48 @@ impl SampleRows {
     #[getter]
     fn steps(&self) -> usize {
         self.progress.steps.load(Ordering::Relaxed)
+    }
+}
+
+/// Rules for arrays, of which nothing is left to judge but whether they are finite.
+fn of_arrays(is_finite: bool) -> Rules {
+    Rules {
+        color: Color::Keep,
+        max_bytes: 0,
+        max_pixels: 0,
+        pixels_per_byte: 0,
+        depth: None,
+        is_finite,
+        has_digests: false,
+        has_row_digests: false,
+    }
+}
+
+/// Bytes of an array of Python, which stays as long as this does.
+struct HeldBytes(PyBuffer<u8>);
+
+impl fmt::Debug for HeldBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len_bytes())
+    }
+}
+
+impl ReadAt for HeldBytes {
+    fn fill(&self, bytes: &mut [u8], start: u64) -> Option<()> {
+        let start = usize::try_from(start).ok()?;
+        if start.checked_add(bytes.len())? > self.0.len_bytes() {
+            return None;
+        }
+        // SAFETY: the buffer keeps its memory, which is contiguous and as long as was just compared. A program that writes to its
+        // images while they are read gets some of both, as with every array that is given to a call.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                self.0.buf_ptr().cast::<u8>().add(start),
+                bytes.as_mut_ptr(),
+                bytes.len(),
+            )
+        };
+        Some(())
     }
 }
 

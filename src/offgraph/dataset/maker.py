@@ -31,8 +31,8 @@ from offgraph.dataset.depth import SourceDepth
 from offgraph.dataset.example import BadFile, Encoded, Example, encode_array, encode_rows, stores_png
 from offgraph.dataset.layout import Layout
 from offgraph.dataset.objects import describe_objects
-from offgraph.dataset.output import sha256_of
 from offgraph.dataset.schema import Kind, size_trouble
+from offgraph.dataset.source_digests import digest_of
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.formats.ordinary import MadeOrdinary, OrdinaryFile
 from offgraph.pipeline.buffers import Buffers
@@ -381,7 +381,11 @@ class Maker:
             )
         except BAD_FILE as error:
             return BadFile(
-                index, copy, item.name, sha256_of(item.path), reason(error, item.path, item.name, item.mask)
+                index,
+                copy,
+                item.name,
+                digest_of(self.source, item, item.path),
+                reason(error, item.path, item.name, item.mask),
             )
         except Exception as error:
             raise name_file(error, item.name)  # noqa: B904 - the same error, with a note
@@ -426,14 +430,20 @@ class Maker:
             copy=key.epoch,
             name=item.name,
             label=label,
-            source=digest or _hash(item.path),
-            mask_source=None if item.mask is None else _hash(item.mask),
+            source=digest or self._digest(item, item.path),
+            mask_source=None if item.mask is None else self._digest(item, item.mask),
             start=end,
             image=self._encoded(image, row),
             mask=None if mask is None else self._encoded(mask),
             record=record,
             objects=describe_objects(targets),
         )
+
+    def _digest(self, item: Item, path: Path) -> str:
+        digest = digest_of(self.source, item, path)
+        if digest is None:
+            raise FileAccessError(f"{path}: was read once and cannot be read again")
+        return digest
 
     def _check_storable(self, kind: Kind, spec: ArraySpec) -> None:
         """Refuse an array that is larger than the limit, and an image of floats where integers are stored."""
@@ -456,10 +466,3 @@ class Maker:
         if self.digests:
             _ = encoded.sha256
         return encoded
-
-
-def _hash(path: Path) -> str:
-    digest = sha256_of(path)
-    if digest is None:
-        raise FileAccessError(f"{path}: was read once and cannot be read again")
-    return digest

@@ -17,10 +17,11 @@ from offgraph.dataset.engines import Engine
 from offgraph.dataset.formats import DatasetFormat
 from offgraph.dataset.job import Job, class_counts
 from offgraph.dataset.maker import Maker
-from offgraph.dataset.output import OutputFolder, sha256_of
+from offgraph.dataset.output import OutputFolder
 from offgraph.dataset.progress import progress_bar
 from offgraph.dataset.records import BAD_TABLE, MANIFEST, Records, quarantined
 from offgraph.dataset.report import BuildReport
+from offgraph.dataset.source_digests import digest_of
 from offgraph.pipeline.scaled_decoding import error_of_scaled
 
 __all__ = ["Run"]
@@ -131,6 +132,8 @@ class Run:
     def _opens(self, index: int) -> bool:
         """Whether the files of an image that was out of reach can be opened now."""
         item = self.maker.source[index]
+        if self.maker.source.digests_of(item) is not None:
+            return True
         try:
             for path in filter(None, (item.path, item.mask)):
                 os.close(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)))
@@ -145,7 +148,7 @@ class Run:
                 if path is None or was is None:
                     continue
                 if path not in hashes:
-                    hashes[path] = sha256_of(path)
+                    hashes[path] = digest_of(self.maker.source, item, path)
                 if hashes[path] != was:
                     raise BuildError(
                         f"{self.folder.path}: {line['name']} is another file than the one this build has used; "

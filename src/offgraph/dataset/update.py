@@ -26,9 +26,10 @@ from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.formats import FORMATS
 from offgraph.dataset.job import Job
 from offgraph.dataset.maker import Address
-from offgraph.dataset.output import OutputFolder, inside, json_line, sha256_of
+from offgraph.dataset.output import OutputFolder, inside, json_line
 from offgraph.dataset.records import JOB_FILE, MANIFEST, Records
 from offgraph.dataset.schema import EXAMPLE, validate
+from offgraph.dataset.source_digests import digests_of
 from offgraph.dataset.spans import read_span
 from offgraph.pipeline.depth import scales_by_dtype
 from offgraph.pipeline.workers import ordered_map
@@ -168,8 +169,7 @@ def _digests(source: Source, indices: list[int], threads: int) -> Iterator[Diges
     """Digest the files of some images."""
 
     def digest(index: int) -> Digests:
-        item = source[index]
-        return sha256_of(item.path), None if item.mask is None else sha256_of(item.mask)
+        return digests_of(source, source[index])
 
     with closing(ordered_map(digest, indices, threads=threads, ahead=64 * threads)) as made:
         yield from made
@@ -200,7 +200,7 @@ def is_outdated(new: OutputFolder, job: Job, source: Source) -> bool:
     if written is None or written != job.to_bytes():
         return True
     return any(
-        line["source"] not in (None, sha256_of(source[line["index"]].path))
+        line["source"] not in (None, digests_of(source, source[line["index"]])[0])
         for line, _ in _lines(Records(new, job))
     )
 

@@ -458,7 +458,7 @@ class ArrayFlow(Flow):
 
     def _source(self) -> Source:
         last = np.moveaxis(self.x, 1, -1) if self.data_format == "channels_first" else self.x
-        return array_source(last)
+        return array_source(last, axes="YXC")
 
     def _work(self) -> Work:
         return work_of(self.image_data_generator, self.x.dtype.name, {})

@@ -90,7 +90,7 @@ def _of_arrays(saved: SavedModel, arrays: Any) -> Source:
         arrays = [one[..., 0] if one.ndim > len(axes) else one for one in arrays]
     if any(array.dtype == np.float16 for array in arrays):
         arrays = [one.astype(np.float32) if one.dtype == np.float16 else one for one in arrays]
-    return array_source(arrays, axes)
+    return array_source(arrays, axes=axes)
 
 
 def _misfit(which: str, saved: SavedModel, array: np.ndarray) -> str:

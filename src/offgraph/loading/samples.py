@@ -228,7 +228,7 @@ class FileSamples:
         return self._samples(files, are_all, as_block(rows), run.recipe, keys)
 
     def _planner(self, run: EpochRun) -> RecipePlanner | None:
-        is_usual = any(map(run.rules.has_usual_depth, ("uint8", "uint16")))
+        is_usual = any(map(run.rules.has_usual_depth, self.source.row_dtypes))
         return run.recipe.planner() if is_usual else None
 
     def _files(

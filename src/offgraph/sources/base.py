@@ -380,6 +380,11 @@ class Source(NotebookView, Sequence[Item]):
             item.mask is not None or item.objects is not None for item in self.items
         )
 
+    @property
+    def row_dtypes(self) -> tuple[str, ...]:
+        """Types of the images that a native call reads."""
+        return ("uint8", "uint16")
+
     def ordinary_rows(
         self,
         indices: Sequence[int],
@@ -412,6 +417,10 @@ class Source(NotebookView, Sequence[Item]):
         else:
             rows = SampleRows.of_files(self.paths_of(indices), keys, rules)
         return OrdinaryRows(planner, rows, lambda place: self.paths_of([indices[place]])[0])
+
+    def digests_of(self, item: Item) -> tuple[str, str | None] | None:
+        """Return None: what lies in files is known by their bytes. For an item in memory, SHA-256 of its image and its mask."""
+        return
 
     def names_of(self, indices: Sequence[int]) -> list[str]:
         """Names of some of the items; faster than from the items."""

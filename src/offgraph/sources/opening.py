@@ -144,13 +144,13 @@ def open_source(
     """
     if isinstance(source, Source):
         return source if class_names is None else source.with_class_names(class_names)
-    wanted = LabelOptions(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
     first = source[0] if isinstance(source, list | tuple) and source else source
     if isinstance(first, np.ndarray):
         raise SourceError(
-            f"source is {'an array' if first is source else 'a list of arrays'}, and images are read from files: give a path, such as 'photos/'. "
-            "Arrays are trained on by og.ImageDataGenerator(…).flow(images, labels), or written as files by og.imwrite"
+            f"source is {'an array' if first is source else 'a list of arrays'}: give og.array_source(images, labels), or a path, such as "
+            "'photos/'"
         )
+    wanted = LabelOptions(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
     path = path_of("source", source, SourceError)
     where = printable(path)
     drawn = _object_masks(masks, annotations)
