@@ -138,7 +138,6 @@ from offgraph.views.html import Figure as Figure, Report as Report
 from offgraph.views.skew_page import save_skew as save_skew
 from offgraph.inference.results import save_predictions as save_predictions
 from offgraph.sources import (
-    ArraySource as ArraySource,
     Item as Item,
     Sample as Sample,
     Source as Source,
