@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-__all__ = ["Calibration", "shortest"]
+__all__ = ["OPPOSITE", "Calibration", "shortest"]
+
+OPPOSITE = {"L": "R", "R": "L", "A": "P", "P": "A", "S": "I", "I": "S"}
+"""Where the other end of an axis points."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from offgraph.loading.training_sample import Rules
 from offgraph.recipe.compose import Compose
 from offgraph.recipe.identity import canonical
 from offgraph.recipe.resumed import ResumedRecipe
+from offgraph.steps.structure import draws_from
 
 if TYPE_CHECKING:
     from offgraph.loading.loader import Loader
@@ -196,6 +197,11 @@ def fingerprint(recipe: Compose, done: int, reading: dict[str, Any], depth: str 
 
 def _point(recipe: Compose, spec: ArraySpec | None, after: Any) -> tuple[ResumedRecipe, str]:
     """Where images are kept, and why not after the next step."""
+    if reading := [step for step in recipe.steps if draws_from(step) == "file"]:
+        raise ArgumentError(
+            f"cache(): {reading[0].name} takes the pixel sizes of each file, which are not kept: build a dataset of this "
+            "recipe, og.build(src, 'dataset/', recipe), and train on that"
+        )
     if after is not None:
         done, scaled = _named(recipe, after), recipe.decode == "scaled"
         resumed = ResumedRecipe(recipe, done)

@@ -187,7 +187,7 @@ class Preparer:
     def __init__(self, placed: Sequence[PlacedStep], *, fused: bool, decoding: Decoding) -> None:
         self._placed, self._fused = placed, fused
         self._decoding: Decoding = decoding
-        self._draws = any(here.step.draws for here in placed)
+        self._draws = any(here.step.draws or here.draws_from for here in placed)
         self._planner = RecipePlanner(placed, fused=fused)
         self._kept: dict[ArraySpec, _Lowered | _Compiled] = {}
 

@@ -47,11 +47,11 @@ class PlacedStep:
     @lazy_property
     def is_fixed(self) -> bool:
         """Whether the step is applied to every image, with values that depend on its spec alone."""
-        return self.step.p == 1 and not self.draws
+        return self.step.p == 1 and not self.draws and not self.draws_from
 
     @lazy_property
     def draws_from(self) -> str:
-        """The target that it, or a step that it is made of, looks at when it draws; empty for none."""
+        """The target that it, or a step that it is made of, looks at when it draws, or ``"file"``; empty for none."""
         return draws_from(self.step)
 
     @property

@@ -87,7 +87,7 @@ class Resumer:
 
     def __init__(self, placed: Sequence[PlacedStep], done: int, *, fused: bool) -> None:
         self._placed, self._done, self._fused = placed, done, fused
-        self._draws = any(here.step.draws for here in placed)
+        self._draws = any(here.step.draws or here.draws_from for here in placed)
         self._prepare()
 
     def _prepare(self) -> None:

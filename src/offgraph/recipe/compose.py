@@ -450,9 +450,12 @@ class Compose(NotebookView):
         chain = lower(self._placed, applied, specs)
         drawn = f", drawn for {key!r}" if self.draws else ""
         text = explain_plan(self._placed, applied, fuse(chain) if self.fuse else chain)
-        seen = [f"{here.where}" for here in self._placed if here.draws_from]
+        seen = [here.where for here in self._placed if here.draws_from not in ("", "file")]
         if seen:
             drawn += f"\n{', '.join(seen)}: drawn as from an empty target, as no sample is given"
+        read = [here.where for here in self._placed if here.draws_from == "file"]
+        if read:
+            drawn += f"\n{', '.join(read)}: as of a file that is like that already, as no file is given"
         chained = "" if self.fuse else "\nfuse=False: each step runs alone"
         return f"image: {spec_text(spec)}{drawn}{chained}\n{text}"
 

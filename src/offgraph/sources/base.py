@@ -477,7 +477,7 @@ class Source(NotebookView, Sequence[Item]):
             array = decoded.array
             if array.dtype == np.float16:  # widened without rounding: no step works in so few digits
                 array = array.astype(np.float32)
-            image = Image(array, decoded.axes).read_from(decoded.contents)
+            image = Image(array, decoded.axes).read_from(decoded.contents).calibrated(decoded.calibration)
         except ValueError as error:
             raise DecodeError(f"{item.path}: {error}") from error
         mask = None if item.mask is None else read_mask(item.mask, image, decoded, self.reading)

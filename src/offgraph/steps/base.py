@@ -82,6 +82,15 @@ class Step(RunsAlone):
         return type(self).__name__
 
     @property
+    def reads_file(self) -> bool:
+        """Whether `sample` asks ``draw.target("file")`` for the pixel sizes and the orientation that the file declares.
+
+        What it takes from there is in its values, so that a record replays without the file; it does not depend on the
+        key.
+        """
+        return False
+
+    @property
     def draws(self) -> bool:
         """Whether the outcome depends on the key."""
         return self.p > 0 and (self.p < 1 or self.varies)

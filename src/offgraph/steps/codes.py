@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from offgraph.steps.parameters import Parsed
 
-__all__ = ["AxisCodes"]
+__all__ = ["AxisCodes", "AxisCodesOrFile"]
 
 _PAIRS = ("LR", "AP", "SI")
 
@@ -27,5 +27,16 @@ class _AxisCodes(Parsed):
         return {"type": "string", "pattern": "^[LRAPSIlrapsi]{3}$"}
 
 
+@dataclass(frozen=True)
+class _AxisCodesOrFile(_AxisCodes):
+    def parse(self, value: Any) -> str:
+        return "file" if value == "file" else super().parse(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [super().schema(), {"const": "file"}]}
+
+
 AxisCodes = Annotated[str, _AxisCodes()]
 """Three letters: where slices, rows and columns point."""
+AxisCodesOrFile = Annotated[str, _AxisCodesOrFile()]
+"""The same, or ``"file"``: what the file of each volume declares."""

@@ -21,6 +21,7 @@ __all__ = [
     "AxisCount",
     "AxisRange",
     "AxisSize",
+    "AxisSizeOrFile",
     "Count",
     "CropSize",
     "Extent",
@@ -324,6 +325,16 @@ class OrPerAxis(Parsed):
         return {"anyOf": [*one.get("anyOf", [one]), _axes_schema(one)]}
 
 
+class _OrFile(OrPerAxis):
+    """The same, or the word ``file``: each image's file declares it."""
+
+    def parse(self, value: Any) -> Any:
+        return "file" if isinstance(value, str) and value == "file" else super().parse(value)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [*super().schema()["anyOf"], {"const": "file"}]}
+
+
 def is_range(annotation: Any) -> bool:
     """Whether values of a field with this annotation may be ranges, from which each image draws."""
     return isinstance(annotation.one if isinstance(annotation, OrPerAxis) else annotation, NumberOrRange)
@@ -570,6 +581,8 @@ AxisCount = Annotated[int | PerAxis, OrPerAxis(WholeNumber(at_least=1), "a whole
 """A whole number from 1 for all spatial axes, or one for each by its name."""
 AxisSize = Annotated[float | PerAxis, OrPerAxis(_Number(above=0), "a number above 0")]
 """A number above 0 for all spatial axes, or one for each by its name."""
+AxisSizeOrFile = Annotated[float | str | PerAxis, _OrFile(_Number(above=0), "a number above 0")]
+"""The same, or ``"file"``: what the file of each image declares."""
 Order = Annotated[int, WholeNumber(at_least=0, at_most=5)]
 """Spline order: 0 nearest, 1 linear, 2 to 5 smoother."""
 Size = Annotated[int | tuple[int | None, ...], _Size("None")]

@@ -62,8 +62,13 @@ def with_members(step: Step) -> Iterator[Step]:
 
 
 def draws_from(step: Step) -> str:
-    """Return the target that a step looks at when it draws, or one of those that it is made of; empty for none."""
-    return next((each.draws_from for each in with_members(step) if each.draws_from), "")
+    """Return the target that a step looks at when it draws, or one of those that it is made of; empty for none.
+
+    ``"file"`` is what the file declares of its pixels.
+    """
+    members = tuple(with_members(step))
+    found = next((each.draws_from for each in members if each.draws_from), "")
+    return found or ("file" if any(each.reads_file for each in members) else "")
 
 
 class StructureStep(Step):

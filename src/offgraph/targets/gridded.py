@@ -99,7 +99,8 @@ class GriddedTarget(Target):
         other = object.__new__(type(self))
         kept = vars(other)
         kept.update(vars(self), array=array)
-        kept.pop("contents", None)
+        kept.pop("contents", None)  # of the file, as is what it says of the grid
+        kept.pop("calibration", None)
         if array.shape != self.array.shape or array.dtype != self.array.dtype:
             for name in ("spec", "size"):
                 kept.pop(name, None)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from offgraph.core.calibration import Calibration
 from offgraph.core.errors import StepError
 from offgraph.core.specs import held_by
 from offgraph.geometry.reading import read
@@ -47,6 +48,22 @@ class Image(GriddedTarget):
 
     contents: ClassVar[bytes | None] = None
     """Of the file that the pixels were decoded from, where a recipe may decode it at another scale."""
+
+    calibration: ClassVar[Calibration | None] = None
+    """What the file declares of the grid that it was read on."""
+
+    def calibrated(self, calibration: Calibration | None) -> Self:
+        """Return the same image with the pixel sizes and the orientation that its file declares.
+
+        Parameters
+        ----------
+        calibration : Calibration or None
+        """
+        if calibration is None:
+            return self
+        image = self.with_array(self.array)
+        vars(image).update(contents=self.contents, calibration=calibration)
+        return image
 
     def read_from(self, contents: bytes | None) -> Self:
         """Return the same, decoded from a file with these contents.

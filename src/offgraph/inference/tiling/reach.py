@@ -15,6 +15,7 @@ from offgraph.core.specs import ArraySpec
 from offgraph.steps.base import Step
 from offgraph.steps.kinds import FilterStep, PointwiseStep
 from offgraph.steps.parameters import along_axes
+from offgraph.steps.structure import draws_from
 from offgraph.transforms import (
     BackgroundSubtract,
     Bilateral,
@@ -61,9 +62,9 @@ def reach_of(steps: Sequence[Step], spec: ArraySpec) -> tuple[int, ...]:
     """
     total = [0] * len(spec.size)
     for number, step in enumerate(steps, 1):
-        reach = None if step.draws else _reach(step, spec)
+        reach = None if step.draws or draws_from(step) else _reach(step, spec)
         if reach is None:
-            why = "draws" if step.draws else _why_not(step)
+            why = "draws" if step.draws or draws_from(step) else _why_not(step)
             raise StepError(
                 f"step {number}, {step!r}, {why}: an image that is read part by part takes steps that look at each pixel by "
                 "itself or at a known neighbourhood. Predict into memory, where the recipe sees the whole image, or prepare the "

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from offgraph.core.axes import SPATIAL
+from offgraph.core.random import Draw
 from offgraph.core.specs import ArraySpec
 from offgraph.engine.resize import resize_reference
 from offgraph.geometry.affine_map import AffineMap
 from offgraph.geometry.resampling import Resampling
 from offgraph.steps import ops
 from offgraph.steps.declaration import step
-from offgraph.steps.parameters import AxisSize, PerAxis, along_axes
+from offgraph.steps.parameters import AxisSize, AxisSizeOrFile, PerAxis, along_axes
 from offgraph.transforms.geometric._aspect import KernelStep, resize_to
 
 __all__ = ["Spacing"]
@@ -25,8 +26,8 @@ class Spacing(KernelStep):
     """Resample to a pixel or voxel size, such as 1 mm: so that a structure has as many pixels in every scan.
 
     A geometric step. A length of n pixels becomes ``n * given / spacing``, rounded half to even, at least 1; the edges of
-    the image stay its edges, so that the pixel size is met but for this rounding. Images carry no pixel size of their own
-    here: it is given, and the same for all of them. Exactness: the bytes of `Resize` to that size, without aliasing;
+    the image stay its edges, so that the pixel size is met but for this rounding. The size before the step is given, and
+    the same for all images, or each file's own. Exactness: the bytes of `Resize` to that size, without aliasing;
     masks take the nearest pixel.
 
     Parameters
@@ -35,7 +36,10 @@ class Spacing(KernelStep):
         Distance of neighbouring pixels after the step, above 0, in any unit: ``{"Z": 2, "YX": 1}``. Axes that are not
         named keep their length.
     given : float, or one for each axis by name
-        The same of the images before the step, in the same unit; needed for the axes that `spacing` names.
+        The same of the images before the step, in the same unit; needed for the axes that `spacing` names. Or ``"file"``: what the
+        file of each image declares, a NIfTI in millimetres, a TIFF of ImageJ or OME in micrometres. The record says what
+        it was. An image of a file that declares none is refused. Steps before this one are counted in, unless they bend
+        the grid.
 
     Examples
     --------
@@ -46,7 +50,7 @@ class Spacing(KernelStep):
     """
 
     spacing: AxisSize
-    given: AxisSize
+    given: AxisSizeOrFile
 
     def __post_init__(self) -> None:
         wanted, known = self.spacing, self.given
@@ -58,26 +62,57 @@ class Spacing(KernelStep):
                     f"given={known!r} has no {', '.join(missing)}, which spacing={wanted!r} names"
                 )
 
-    def _factors(self, n: int) -> list[Fraction]:
+    @property
+    def reads_file(self) -> bool:
+        """Where the pixel size is the file's."""
+        return self.given == "file"
+
+    @property
+    def varies(self) -> bool:
+        """Never: a file declares one size."""
+        return False
+
+    def sample(self, draw: Draw, spec: ArraySpec) -> dict[str, Any]:
+        """The pixel size before the step, where it is the file's."""
+        if not self.reads_file:
+            return {}
+        axes = SPATIAL[-len(spec.size) :]
+        wanted = dict(zip(axes, along_axes("spacing", self.spacing, axes, 0.0)))
+        named = [axis for axis in axes if wanted[axis]]
+        found = draw.target("file")
+        if found is None:
+            return {"given": {axis: wanted[axis] for axis in named}}
+        if missing := [axis for axis in named if axis not in found.spacing]:
+            raise ValueError(
+                f"given='file': the file does not declare the pixel size along {', '.join(missing)}; write given= as numbers, "
+                "such as given={'Z': 2, 'YX': 0.5}"
+            )
+        return {"given": {axis: found.spacing[axis] for axis in named}}
+
+    def _factors(self, n: int, params: dict[str, Any]) -> list[Fraction]:
         """By how much each length grows; exact, so that no rounding of a quotient decides on a size."""
         axes = SPATIAL[-n:]
+        given = params.get("given", self.given)
         wanted, known = (
             along_axes("spacing", self.spacing, axes, 0.0),
-            along_axes("given", self.given, axes, 0.0),
+            along_axes("given", given, axes, 0.0),
         )
         if missing := [axis for axis, want, now in zip(axes, wanted, known) if want and not now]:
-            raise ValueError(f"given={self.given!r} has no {', '.join(missing)}, an axis of the image")
+            raise ValueError(f"given={given!r} has no {', '.join(missing)}, an axis of the image")
         return [Fraction(now) / Fraction(want) if want else Fraction(1) for want, now in zip(wanted, known)]
 
     def output_size(self, size: tuple[int, ...], params: dict[str, Any]) -> tuple[int, ...]:
         """Each length times its factor."""
         if 0 in size:
             raise ValueError(f"an image of {size} has no pixels to resize")
-        return tuple(max(1, round(n * factor)) for n, factor in zip(size, self._factors(len(size))))
+        return tuple(max(1, round(n * factor)) for n, factor in zip(size, self._factors(len(size), params)))
 
     def open_size(self, size: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Each length that is known times its factor."""
-        factors = self._factors(len(size))
+        if self.reads_file:
+            wanted = along_axes("spacing", self.spacing, SPATIAL[-len(size) :], 0.0)
+            return tuple(None if want else n for n, want in zip(size, wanted))
+        factors = self._factors(len(size), {})
         return tuple(None if n is None else max(1, round(n * factor)) for n, factor in zip(size, factors))
 
     def map(self, params: dict[str, Any], spec: ArraySpec) -> AffineMap:
