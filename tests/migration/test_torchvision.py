@@ -134,7 +134,34 @@ def test_sizes_are_made_as_by_pillow(name, size):
     theirs = PIL.fromarray(photo()).resize(size[::-1], getattr(PIL.Resampling, name.upper()))
     recipe, report = og.from_torchvision([{"Resize": {"size": list(size), "interpolation": name}}])
     apart = np.abs(recipe(image=photo()).image.astype(int) - np.asarray(theirs)).max()
-    assert apart <= (report.steps[0].levels or 0) <= 3
+    (line,) = report.steps
+    assert (line.verdict, line.levels) == ("close", 1 if name == "bilinear" else None)
+    assert apart <= (line.levels or 3)  # sharper edges are further apart
+
+
+def test_what_overshoots_has_no_bound():
+    rng = np.random.default_rng(0)
+    sharp = rng.choice([0, 255], (90, 80)).astype(np.uint8)
+    theirs = np.asarray(PIL.fromarray(sharp).resize((130, 140), PIL.Resampling.LANCZOS)).astype(int)
+    recipe, _ = og.from_torchvision([{"Resize": {"size": [140, 130], "interpolation": "lanczos"}}])
+    assert np.abs(recipe(image=sharp).image - theirs).max() > 10
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "levels"),
+    [
+        ("RandomRotation", {"degrees": [9, 9], "interpolation": "bilinear"}, None),
+        ("RandomRotation", {"degrees": [9, 9]}, None),
+        ("Resize", {"size": 100}, None),
+        ("RandomShortestSize", {"min_size": 100}, None),
+        ("CenterCrop", {"size": 99}, None),
+        ("ColorJitter", {"brightness": 0.2}, 4),
+        ("ColorJitter", {"hue": 0.2}, 12),
+    ],
+)
+def test_places_that_differ_have_no_bound_in_grey_levels(name, arguments, levels):
+    (line,) = og.from_torchvision([{name: arguments}]).report.steps
+    assert (line.verdict, line.levels) == ("close", levels)
 
 
 def test_turns_are_those_of_pillow():

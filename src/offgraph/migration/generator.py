@@ -63,10 +63,12 @@ def _resized(a: Arguments) -> Sequence[Step]:
             "of a place exactly between two pixels Pillow's sums of floats may fall to the other side",
             "close",
         )
+    elif name == "bilinear":
+        a.tell("Pillow rounds to whole numbers after each axis", "close", 1)
+    elif name == "box":
+        a.nearly("of a pixel whose edge lies on that of a new one Pillow's sums may fall to the other side")
     else:
-        a.tell(
-            "Pillow rounds to whole numbers after each axis", "close", 1 if name in ("bilinear", "box") else 3
-        )
+        a.nearly("at sharp edges Pillow cuts values off at 0 and 255 between the axes")
     height, width = int(size[0]), int(size[1])
     resize = Resize((height, width), kernel=kernel, antialias=True)
     return (CropToAspect(width / height), resize) if a.flag("keep_aspect_ratio") else (resize,)

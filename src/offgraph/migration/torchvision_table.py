@@ -43,6 +43,7 @@ _KERNELS = {
 _ORDERS = {"nearest": 0, "nearest-exact": 0, "bilinear": 1, "bicubic": 3, 0: 0, 2: 1, 3: 3}
 _MODES = {"constant": "constant", "edge": "nearest", "reflect": "mirror", "symmetric": "reflect"}
 _ROUNDED = "Pillow and PyTorch round to whole numbers after each axis"
+_OTHER_SIDE = "the other side is rounded, there cut off: one pixel more or less"
 
 
 def _top(a: Arguments) -> dict[str, Any]:
@@ -55,11 +56,15 @@ def _kernel(a: Arguments, default: str = "bilinear") -> dict[str, Any]:
     kernel = a.choice("interpolation", _KERNELS, default)
     antialias = a.get("antialias", True)
     if name in ("nearest", 0):
-        a.tell(
+        a.nearly(
             "of images of PIL; of tensors PyTorch takes the pixel at floor(i * n / N), as nearest-exact does not"
         )
     elif kernel in ("cubic", "lanczos3"):
-        a.tell("", "close", 3)
+        a.nearly(
+            "at sharp edges Pillow cuts values off at 0 and 255 between the axes; like='pillow' has its bytes, in Python"
+        )
+    elif kernel == "box":
+        a.nearly("of a pixel whose edge lies on that of a new one Pillow's sums may fall to the other side")
     elif name in ("hamming", 5):
         a.differs("a Hamming window: the triangle is near to it")
     averages = antialias not in (None, False) or kernel == "nearest"
@@ -74,6 +79,10 @@ def _resampling(a: Arguments, default: str = "nearest") -> dict[str, Any]:
         )
     elif order == 3:
         a.differs("bicubic: order=3 is a cubic spline")
+    else:
+        a.nearly(
+            "of PIL's images the outermost half pixel is read as well, here it belongs to what lies beyond"
+        )
     return {"order": order, "cval": _fill(a, "fill")}
 
 
@@ -107,7 +116,7 @@ def _resize(a: Arguments) -> Sequence[Step]:
     size, longest = _size(a), a.get("max_size")
     if len(size) == 2:
         return (Resize(_both(size), **_kernel(a)),)
-    a.tell("the other side is rounded, there cut off: one pixel more or less")
+    a.nearly(_OTHER_SIDE)
     most = None if longest is None else a.whole("max_size")
     return (ResizeShorter(size[0], longest=most, **_kernel(a)),)
 
@@ -117,6 +126,7 @@ def _resize(a: Arguments) -> Sequence[Step]:
 )
 def _random_resize(a: Arguments) -> Sequence[Step]:
     longest = a.whole("max_size") if a.has("max_size") else None
+    a.nearly(_OTHER_SIDE)
     if a.name == "RandomResize":
         low, high = a.whole("min_size", MISSING), a.whole("max_size", MISSING)
         return (ResizeShorter((low, max(high - 1, low)), **_kernel(a)),)
@@ -128,9 +138,12 @@ def _random_resize(a: Arguments) -> Sequence[Step]:
 @TABLE.add(
     "CenterCrop",
     ours="CenterCrop",
-    why="of an odd number of pixels the smaller half is cut off at the start; torchvision rounds to even",
+    verdict="close",
 )
 def _center_crop(a: Arguments) -> Sequence[Step]:
+    a.nearly(
+        "of an odd number of pixels the smaller half is cut off at the start; torchvision rounds to even"
+    )
     return (CenterCrop(_both(_size(a)), pad=True),)
 
 
@@ -281,6 +294,8 @@ def _jitter(a: Arguments) -> Sequence[Step]:
     hue = a.pair("hue", 0, about=0) if a.has("hue") else (0.0, 0.0)
     a.get("hue")
     turn = (360 * hue[0], 360 * hue[1])
+    if turn != (0, 0):
+        a.tell("a turned hue makes more of what was rounded before it", "close", 12)
     return (ColorJitter(brightness, contrast=contrast, saturation=saturation, hue=turn, **_top(a)),)
 
 
