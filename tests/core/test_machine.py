@@ -252,6 +252,7 @@ def test_a_missing_file_is_tried_again_and_the_rest_stays(photos: Path, tmp_path
     assert "finished and whole" in build(root, tmp_path / "out").summary()
 
 
+@pytest.mark.filterwarnings("ignore:.*not in the table's folder")
 def test_a_file_that_stays_missing_costs_nothing_and_is_not_called_whole(tmp_path: Path) -> None:
     image_file(tmp_path / "in" / "a.png", np.zeros((30, 30, 3), np.uint8))
     (tmp_path / "in" / "t.csv").write_text("path\na.png\nb.png\n")
@@ -313,6 +314,7 @@ def test_a_drive_below_the_source_is_unmounted(tmp_path: Path) -> None:
         subprocess.run(unmount, capture_output=True, check=False)
 
 
+@pytest.mark.filterwarnings("ignore:.*not in the table's folder")
 def test_a_file_that_comes_after_the_first_run_is_taken(tmp_path: Path) -> None:
     for name in ("a.png", "b.png", "c.png"):
         image_file(tmp_path / "in" / name, np.full((30, 30, 3), ord(name[0]), np.uint8))

@@ -11,7 +11,7 @@ from tests.support.made import class_folder, recipe
 from tests.support.odd_files import exif, gradient, jpeg, saved
 
 import offgraph as og
-from offgraph.core.errors import DecodeError, SourceError
+from offgraph.core.errors import DecodeError, OffgraphWarning, SourceError
 from offgraph.formats.encoding import encode_png, imwrite
 from offgraph.sources import open_source
 from offgraph.sources.names import natural_key
@@ -146,12 +146,24 @@ def table(root: Path, text: str) -> Path:
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_table_gives_paths_and_labels(tmp_path, separator) -> None:
     rows = ["label,path", "10,in/2.png", "", "9,./1.png", "10,absent.png"]
-    source = open_source(table(tmp_path, "\n".join(row.replace(",", separator) for row in rows)))
+    listed = table(tmp_path, "\n".join(row.replace(",", separator) for row in rows))
+    with pytest.warns(OffgraphWarning, match=r"1 of 3 images is not in the table's folder .*: absent\.png"):
+        source = open_source(listed)
     assert source.class_names == ("9", "10")
     assert [(item.name, item.label) for item in source] == [("in/2.png", 1), ("1.png", 0), ("absent.png", 1)]
     assert source.read(0).image.array.shape == (4, 6, 3)
     with pytest.raises(DecodeError, match=r"absent\.png: No such file"):
         source.read(2)
+
+
+def test_all_files_that_a_table_lists_and_are_not_there_are_told_at_once(tmp_path) -> None:
+    imwrite(tmp_path / "m.png", np.full((4, 6), 3, np.uint8))
+    rows = ["path,mask", "1.png,m.png", *(f"gone/{i}.png,lost{i}.png" for i in range(9)), "in/2.png,m.png"]
+    with pytest.warns(OffgraphWarning) as told:
+        open_source(table(tmp_path, "\n".join(rows)))
+    images, masks = (str(one.message) for one in told)
+    assert "9 of 11 images are not in" in images and "gone/0.png, gone/1.png, gone/2.png" in images
+    assert "and 4 more" in images and "9 of 11 masks are not in" in masks and "lost0.png" in masks
 
 
 def test_a_table_without_labels_and_with_masks(tmp_path) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "MissingMask",
     "ModelTask",
     "NonFinite",
+    "ObjectFormat",
     "ObjectMasks",
     "OnBadImage",
     "OnError",
@@ -53,6 +54,9 @@ LabelSource = Literal["auto", "folders"]
 AnnotationFormat = Literal["voc", "coco", "yolo"]
 """Files of annotations, and what the four numbers of a box in them mean: VOC's corners, counted from 1 and both inside;
 COCO's corner and size in pixels; YOLO's centre and size as shares of the image."""
+
+ObjectFormat = Literal["voc", "coco", "yolo", "xyxy"]
+"""The same, and of tables: edges in pixels from the image's own edge."""
 
 BadBoxes = Literal["skip", "error"]
 """How a box without area, or outside its image, is handled: left out and counted, or refused."""

@@ -21,6 +21,7 @@ from offgraph.dataset.arrow_messages import record_batches
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
 from offgraph.dataset.layout import Layout
+from offgraph.dataset.objects import corners_of_line
 from offgraph.dataset.output import OutputFolder, json_line
 from offgraph.dataset.schema import Kind
 from offgraph.dataset.shards import (
@@ -248,10 +249,7 @@ def _labels(examples: Sequence[Example]) -> list[Any]:
 
 def _boxes(examples: Sequence[Example]) -> list[Any]:
     """Boxes as (x, y, x, y) from the corner of a pixel; they are kept as edges from its centre."""
-    edges = [
-        np.array((example.objects or {}).get("edges", []), np.float64).reshape(-1, 4) for example in examples
-    ]
-    return [(of_one[:, [1, 0, 3, 2]] + 0.5).tolist() for of_one in edges]
+    return [corners_of_line(example.objects).tolist() for example in examples]
 
 
 _VALUES_OF: dict[str, Callable[[Sequence[Example]], list[Any]]] = {

@@ -219,6 +219,11 @@ def build(
     made_by = OnRay(counts["workers"], address) if engine == "ray" else Threads(counts["workers"])
     how = _How(options, counts["workers"], made_by, on_error == "stop", allowed, dry_run, progress, update)
     out = path_of("out", out)
+    if format == "arrow" and source.box_axes == 3:
+        raise BuildError(
+            "format='arrow' stores boxes of images of two spatial axes, and these are in volumes: choose format='folder', "
+            "'tfrecord' or 'webdataset'"
+        )
     trouble = source.holds(out)
     if trouble:
         raise BuildError(trouble)

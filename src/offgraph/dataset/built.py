@@ -113,6 +113,8 @@ class BuiltDataset:
         None for a source without labels.
     most_boxes : int
         The largest number of boxes that an example has.
+    box_axes : int
+        Spatial axes of the images that boxes are for: 2, or 3 in volumes.
     keypoints : tuple of str or None
         Names of the keypoints of each box.
     color : {"rgb", "grey", "keep"} or None
@@ -192,10 +194,11 @@ class BuiltDataset:
         self.has_masks: bool = bool(masks) if has_masks is None else has_masks
         if self.task is None and self.has_masks:
             self.task = "segment"
-        self.most_boxes = 0
+        self.most_boxes, self.box_axes = 0, 2
         self.box_classes: frozenset[int] = frozenset()
         if self.task == "detect":
             self.most_boxes = max(map(len, labels), default=0)
+            self.box_axes = len(self.specs(0)[0].size)
             self.box_classes = frozenset(number for numbers in labels for number in numbers)
         learns = self.task != "detect" and (bool(self.class_names) or self.task == "regress")
         self.labels = labels_array(labels, self.task, len(self.class_names)) if learns else None

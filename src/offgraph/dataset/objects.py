@@ -7,10 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from offgraph.core.errors import ArgumentError
 from offgraph.sources.objects import Keypoints
 from offgraph.targets import Boxes, Points, Targets
+from offgraph.targets.box_formats import boxes_of_edges
 
-__all__ = ["OBJECT", "describe_objects", "label_of_line", "objects_trouble", "stored_objects"]
+__all__ = [
+    "OBJECT",
+    "corners_of_line",
+    "describe_objects",
+    "label_of_line",
+    "objects_trouble",
+    "stored_objects",
+]
 
 OBJECT = "object"
 """Column of stored boxes: the number of each among the objects of its source item, from 0."""
@@ -52,7 +61,11 @@ def objects_trouble(entry: dict[str, Any], classes: int, keypoints: int | None) 
         return f"{count} boxes with {len(entry['labels'])} classes and {len(entry['objects'])} numbers"
     if any(label >= classes for label in entry["labels"]):
         return f"class {max(entry['labels'])} in a dataset of {classes} classes"
-    if any(low >= high for box in entry["edges"] for low, high in zip(box[:2], box[2:])):
+    if len(set(map(len, entry["edges"]))) > 1:
+        return "boxes of two axes and of three"
+    if any(
+        low >= high for box in entry["edges"] for low, high in zip(box[: len(box) // 2], box[len(box) // 2 :])
+    ):
         return "a box without area"
     points, visible = entry.get("points"), entry.get("visible")
     if (points is None) != (keypoints is None) or (visible is None) != (keypoints is None):
@@ -69,6 +82,13 @@ def objects_trouble(entry: dict[str, Any], classes: int, keypoints: int | None) 
     return None
 
 
+def corners_of_line(entry: dict[str, Any] | None, axes: int = 2) -> np.ndarray:
+    """Return the boxes of a line in the format xyxy, for other programs: (n, 4), or (n, 6) in volumes."""
+    edges = [] if entry is None else entry["edges"]
+    axes = len(edges[0]) // 2 if edges else axes
+    return boxes_of_edges(np.array(edges, np.float64).reshape(-1, 2 * axes), "xyxy", (1,) * axes)
+
+
 def stored_objects(
     entry: dict[str, Any], size: tuple[int, ...], keypoints: Sequence[str] | None
 ) -> tuple[Boxes, Points | None]:
@@ -79,7 +99,7 @@ def stored_objects(
     entry : dict
         What `describe_objects` gave, without trouble.
     size : tuple of int
-        (height, width) of the stored image.
+        Spatial lengths of the stored image.
     keypoints : sequence of str, optional
         Names of the keypoints.
 
@@ -88,10 +108,14 @@ def stored_objects(
     ArgumentError
         For boxes outside the image.
     """
-    edges = np.array(entry["edges"], np.float64).reshape(-1, 4)
+    if any(len(box) != 2 * len(size) for box in entry["edges"]):
+        raise ArgumentError(
+            f"boxes of {len(entry['edges'][0])} numbers in an image of {len(size)} spatial axes"
+        )
+    edges = np.array(entry["edges"], np.float64).reshape(-1, 2 * len(size))
     labels = np.array(entry["labels"], np.int64)
     boxes = Boxes(
-        edges[:, [1, 0, 3, 2]] + 0.5,
+        boxes_of_edges(edges, "xyxy", size),
         size=size,
         labels=labels,
         extra={OBJECT: np.array(entry["objects"], np.int64)},

@@ -156,7 +156,7 @@ class ObjectsEntry(TypedDict):
     """Boxes and keypoints of an example, see `offgraph.dataset.objects`."""
 
     __pydantic_config__ = _CONFIG  # type: ignore[misc]
-    edges: list[Annotated[list[_Number], Field(min_length=4, max_length=4)]]
+    edges: list[Annotated[list[_Number], Field(min_length=4, max_length=6)]]
     labels: list[_Count]
     objects: list[_Count]
     points: NotRequired[list[list[Annotated[list[_Number | None], Field(min_length=2, max_length=2)]]]]

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from offgraph.core.errors import BuildError, OffgraphError
 from offgraph.dataset.example import Encoded, Example
 from offgraph.dataset.job import Job
+from offgraph.dataset.objects import corners_of_line
 from offgraph.dataset.output import OutputFolder, json_bytes, read_part
 from offgraph.dataset.schema import SpanEntry, parse
 from offgraph.dataset.shards import ShardedFormat, place, place_of
@@ -55,7 +56,7 @@ _OF_TASK: dict[str, dict[str, tuple[str, str]]] = {
     "detect": {
         "objects/bbox": (
             "float list",
-            "left, upper, right and lower edge of each box in pixels, 0 at the image's own edge: four numbers per box",
+            "left, upper, right and lower edge of each box in pixels, 0 at the image's own edge: four numbers per box, in volumes x0, y0, z0, x1, y1, z1",
         ),
         "objects/label": ("int64 list", "class number of each box; label is -1"),
     },
@@ -190,8 +191,7 @@ class TFRecordFormat(ShardedFormat):
             "targets": example.label,
         }
         if example.objects is not None:
-            boxes = np.array(example.objects["edges"], np.float64).reshape(-1, 4)
-            values["objects/bbox"] = (boxes[:, [1, 0, 3, 2]] + 0.5).ravel().tolist()
+            values["objects/bbox"] = corners_of_line(example.objects).ravel().tolist()
             values["objects/label"] = example.objects["labels"]
         names = features_of(self.job)
         features = self.tf.train.Features(

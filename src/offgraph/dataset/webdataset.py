@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from offgraph.dataset.example import Encoded, Example
+from offgraph.dataset.objects import corners_of_line
 from offgraph.dataset.output import json_line
 from offgraph.dataset.shards import DigestingFile, ShardedFormat, place_of
 
@@ -108,8 +109,7 @@ class WebDatasetFormat(ShardedFormat):
         if self.job.task == "classify" and example.label is not None:
             said["class"] = self.job.class_names[example.label]  # type: ignore[index]  # a number, with that task
         if example.objects is not None:
-            edges = np.array(example.objects["edges"], np.float64).reshape(-1, 4)
-            said["boxes"] = (edges[:, [1, 0, 3, 2]] + 0.5).tolist()
+            said["boxes"] = corners_of_line(example.objects).tolist()
             said["box_labels"] = example.objects["labels"]
             said.update(
                 {name: example.objects[name] for name in ("points", "visible") if name in example.objects}

@@ -93,7 +93,7 @@ class Elements:
         if layout is not None:
             ragged = layout.layout == "ragged"
             rows = None if ragged else layout.most
-            parts["boxes"] = Part((rows, 4), "float32", ragged)
+            parts["boxes"] = Part((rows, 2 * layout.axes), "float32", ragged)
             parts["classes"] = Part((rows,), "int64", ragged)
             if layout.keypoints is not None:
                 parts["points"] = Part((rows, layout.keypoints, 2), "float32", ragged)

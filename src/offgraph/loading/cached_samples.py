@@ -114,7 +114,7 @@ class CachedSamples:
         self.files, self.resumed, self.cache, self.reason = files, resumed, cache, reason
         self.labels, self.has_masks = files.labels, files.has_masks
         self.most_boxes, self.keypoints = files.most_boxes, files.keypoints
-        self.masks_number_objects = files.masks_number_objects
+        self.box_axes, self.masks_number_objects = files.box_axes, files.masks_number_objects
         self._counts: Counter[str] = Counter()
         self._lock = ProcessLock()
 

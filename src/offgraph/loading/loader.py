@@ -281,6 +281,7 @@ class Loader(Epochs, Feeds, Caching, NotebookView):
             box_format,
             most=self._samples.most_boxes,
             keypoints=self._samples.keypoints,
+            axes=self._samples.box_axes,
             mixed_of=images_of(self.mix),
         )
         self.data_format: DataFormat = parse_data_format(data_format)

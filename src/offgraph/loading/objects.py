@@ -12,7 +12,7 @@ from offgraph.core.arguments import whole_number
 from offgraph.core.errors import ArgumentError, StepError
 from offgraph.dataset.objects import OBJECT
 from offgraph.targets import Boxes, Points, Targets
-from offgraph.targets.box_formats import BoxFormat, boxes_of_edges
+from offgraph.targets.box_formats import BoxFormat, boxes_of_edges, check_format
 
 __all__ = ["BatchObjects", "BoxLayout", "ObjectLayout", "parse_layout"]
 
@@ -31,8 +31,8 @@ class BatchObjects:
 
     Parameters
     ----------
-    boxes : float32, (B, N, 4)
-        In the loader's `box_format`.
+    boxes : float32, (B, N, 4), or (B, N, 6) in volumes
+        In the loader's `box_format`; the edges of a volume are x0, y0, z0, x1, y1, z1.
     classes : int64, (B, N)
         Class numbers.
     index : int64, (B, N)
@@ -41,7 +41,7 @@ class BatchObjects:
     valid : bool, (B, N), or None
         Which rows are boxes; None where ragged.
     format : str
-        What the four numbers of a box are.
+        What the numbers of a box are.
     points : float32, (B, N, K, 2), or None
         x and y of the keypoints of each box, in pixels from the image's edge, as the boxes of the format xyxy.
     visible : int64, (B, N, K), or None
@@ -93,6 +93,8 @@ class ObjectLayout:
         Keypoints of each object; None where there are none.
     mixed : bool
         Whether images are mixed, so that objects have weights and an origin.
+    axes : int
+        Spatial axes of the images.
     """
 
     layout: BoxLayout
@@ -100,6 +102,7 @@ class ObjectLayout:
     format: BoxFormat
     keypoints: int | None = None
     mixed: bool = False
+    axes: int = 2
 
     def check(self, targets: Targets) -> None:
         """Refuse an image with more boxes than there are rows for.
@@ -193,6 +196,7 @@ def parse_layout(
     *,
     most: int | None,
     keypoints: int | None,
+    axes: int = 2,
     mixed_of: int = 1,
 ) -> ObjectLayout | None:
     """Return the layout that a loader's arguments ask for; None for a source without boxes.
@@ -204,6 +208,8 @@ def parse_layout(
     most : int or None
         The largest number of boxes that an image of the source has; None for a source without boxes.
     keypoints : int or None
+    axes : int
+        Spatial axes of the images.
     mixed_of : int
         Images that one is mixed of, at most; 1 where they are not mixed.
 
@@ -227,5 +233,9 @@ def parse_layout(
         raise ArgumentError(
             f"box_format={form!r:.80}: choose one of {', '.join(map(repr, get_args(BoxFormat)))}"
         )
+    try:
+        check_format(form, axes)
+    except ArgumentError as error:
+        raise ArgumentError(f"box_{error}".replace("write format=", "write box_format=")) from None
     rows = max(1, most * mixed_of) if max_boxes is None else whole_number("max_boxes", max_boxes)
-    return ObjectLayout(layout, rows, form, keypoints, mixed_of > 1)
+    return ObjectLayout(layout, rows, form, keypoints, mixed_of > 1, axes)

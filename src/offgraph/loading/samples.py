@@ -48,6 +48,8 @@ class Samples(Protocol):
     """The largest number of boxes that an image has; None where there are none to learn."""
     keypoints: int | None
     """Keypoints of each object; None where there are none."""
+    box_axes: int
+    """Spatial axes of the images that boxes are for."""
     masks_number_objects: bool | None
     """Whether each label of a mask is an object's; None where that is not known."""
 
@@ -113,6 +115,7 @@ class FileSamples:
         self.has_masks = source.has_masks
         self.most_boxes = source.most_objects if source.task == "detect" else None
         self.keypoints = None if source.keypoints is None else len(source.keypoints.names)
+        self.box_axes = source.box_axes if source.task == "detect" else 2
         self.masks_number_objects: bool | None = source.reading.object_masks == "instances"
         self._prepare()
 
@@ -283,6 +286,7 @@ class DatasetSamples:
         self.has_masks = dataset.has_masks
         self.most_boxes = dataset.most_boxes if dataset.task == "detect" else None
         self.keypoints = None if dataset.keypoints is None else len(dataset.keypoints)
+        self.box_axes = dataset.box_axes
         self.masks_number_objects: bool | None = (
             None if dataset.has_masks and self.most_boxes is not None else False
         )

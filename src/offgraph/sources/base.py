@@ -226,6 +226,13 @@ class Source(NotebookView, Sequence[Item]):
             return 0
         return max((len(item.objects) for item in self.items if item.objects is not None), default=0)
 
+    @property
+    def box_axes(self) -> int:
+        """Spatial axes of the images that boxes are for: 2, or 3 in volumes."""
+        if isinstance(self.items, ItemColumns):
+            return 2
+        return next((item.objects.axes for item in self.items if item.objects is not None), 2)
+
     def of_typical(self) -> Source:
         """Return the source of the typical items alone."""
         return replace(self, items=self.typical, skipped={}, left_out={}, columns={})

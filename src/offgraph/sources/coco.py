@@ -350,7 +350,9 @@ def open_coco(
     for position, image in enumerate(coco.images, 1):
         name, path, real = place.find(image.file_name, f"{where}, image {position}")
         found.append((name, path, real, image))
-    place.must_hold_one_of(where, [(name, real) for name, _, real, _ in found], len(found))
+    files = [(name, real) for name, _, real, _ in found]
+    place.must_hold_one_of(where, files, len(found))
+    place.tell_absent(where, "images", files, len(found))
     twice = first_repeated([name for name, *_ in found])
     if twice is not None:
         raise SourceError(

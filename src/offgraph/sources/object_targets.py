@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from offgraph.core.axes import SPATIAL
 from offgraph.core.choices import ObjectMasks
 from offgraph.core.errors import DecodeError
 from offgraph.formats.decoding import DecodedImage
@@ -62,7 +63,7 @@ def object_targets(
             polygons=_outlines(objects),
         )
     }
-    if mask is not None:
+    if mask is not None and len(size) == 2:
         regions = objects.regions_on(size) or (None,) * len(objects)
         try:
             if mask == "instances":
@@ -73,7 +74,7 @@ def object_targets(
             place = objects.places[error.object_index]  # type: ignore[attr-defined]
             raise DecodeError(f"{path}: {where}, {place}: {error}") from error
         made["mask"] = Mask(drawn, "YX")
-    if keypoints is not None:
+    if keypoints is not None and len(size) == 2:
         found = objects.keypoints_on(size)
         if found is None:
             found = np.zeros((len(objects), len(keypoints.names), 3))
@@ -87,12 +88,15 @@ def object_targets(
     return made
 
 
-def _checked_size(path: Path, objects: Objects, image: Image, decoded: DecodedImage) -> tuple[int, int]:
-    if image.axes not in ("YX", "YXC"):
+def _checked_size(path: Path, objects: Objects, image: Image, decoded: DecodedImage) -> tuple[int, ...]:
+    if image.axes.replace("C", "") != SPATIAL[-objects.axes :]:
+        count = {2: "two", 3: "three"}[objects.axes]
         raise DecodeError(
-            f"{path}: an image with axes {image.axes}, and boxes are for images of two spatial axes"
+            f"{path}: an image with axes {image.axes}, and its boxes are for images of {count} spatial axes"
         )
-    height, width = image.array.shape[:2]
+    if objects.axes == 3:
+        return image.size
+    height, width = image.size
     stated = objects.size
     if stated is None or stated == (height, width):
         return height, width

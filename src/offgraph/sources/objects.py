@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from offgraph.core.choices import AnnotationFormat, BadBoxes
+from offgraph.core.choices import BadBoxes, ObjectFormat
 from offgraph.core.errors import SourceError
 from offgraph.sources.names import printable, warn_caller
 from offgraph.sources.polygons import Region, RunLengths
@@ -72,7 +72,7 @@ class ObjectRow:
     category : str or int
         Class name, or class number.
     box : tuple of float
-        Four finite numbers in the file's convention.
+        Four finite numbers in the file's convention, in volumes six.
     columns : dict
         What else the file says: flags, an id.
     region : Region or None
@@ -83,7 +83,7 @@ class ObjectRow:
 
     place: str
     category: str | int
-    box: tuple[float, float, float, float]
+    box: tuple[float, ...]
     columns: dict[str, Any] = field(default_factory=dict)
     region: Region | None = None
     keypoints: np.ndarray | None = None
@@ -97,9 +97,9 @@ class Objects:
     ----------
     file : Path
         The annotation file.
-    format : {"voc", "coco", "yolo"}
+    format : {"voc", "coco", "yolo", "xyxy"}
         Convention of `boxes`, of polygons and of keypoints.
-    boxes : ndarray of float64, shape (n, 4)
+    boxes : ndarray of float64, shape (n, 4), or (n, 6) in volumes
     labels : ndarray of int64, shape (n,)
         Class numbers.
     places : tuple of str
@@ -117,7 +117,7 @@ class Objects:
     """
 
     file: Path
-    format: AnnotationFormat
+    format: ObjectFormat
     boxes: np.ndarray
     labels: np.ndarray
     places: tuple[str, ...] = ()
@@ -145,6 +145,11 @@ class Objects:
             regions=None if self.regions is None else tuple(self.regions[i] for i in chosen),
             keypoints=None if self.keypoints is None else self.keypoints[chosen],
         )
+
+    @property
+    def axes(self) -> int:
+        """Spatial axes of the image."""
+        return self.boxes.shape[1] // 2
 
     @property
     def lacks_regions(self) -> bool:
@@ -214,10 +219,12 @@ class ObjectsKept:
         self,
         file: Path,
         name: str,
-        convention: AnnotationFormat,
+        convention: ObjectFormat,
         rows: Iterable[ObjectRow],
         numbers: Callable[[str | int], int],
         size: tuple[int, int] | None,
+        *,
+        axes: int = 2,
     ) -> Objects:
         """Put the objects of an image together; bad boxes and crowds are left out.
 
@@ -226,12 +233,14 @@ class ObjectsKept:
         file : Path
         name : str
             Of the file, for the report.
-        convention : {"voc", "coco", "yolo"}
+        convention : {"voc", "coco", "yolo", "xyxy"}
         rows : iterable of ObjectRow
         numbers : callable
             Class number of a category.
         size : tuple of int or None
             (height, width) of the image, if it is known.
+        axes : int
+            Spatial axes of the image.
 
         Raises
         ------
@@ -244,7 +253,7 @@ class ObjectsKept:
             self._leave_out(file, name, listed[index], why)
         kept = [row for index, row in enumerate(listed) if index not in bad]
         count = len(kept)
-        boxes = np.array([row.box for row in kept], np.float64).reshape(count, 4)
+        boxes = np.array([row.box for row in kept], np.float64).reshape(count, 2 * axes)
         labels = np.array([numbers(row.category) for row in kept], np.int64)
         columns = {
             key: np.array([row.columns[key] for row in kept]) for key in (kept[0].columns if kept else ())
@@ -289,9 +298,7 @@ class ObjectsKept:
             )
 
 
-def bad_boxes(
-    boxes: np.ndarray, convention: AnnotationFormat, size: tuple[int, int] | None
-) -> dict[int, str]:
+def bad_boxes(boxes: np.ndarray, convention: ObjectFormat, size: tuple[int, ...] | None) -> dict[int, str]:
     """Say which boxes are not passed on, and why: they have no area, or no part of them lies in the image.
 
     A VOC box with ``xmax == xmin`` is one pixel wide by VOC's own counting, but it is written by mistake only: it counts
@@ -299,14 +306,15 @@ def bad_boxes(
 
     Parameters
     ----------
-    boxes : ndarray of float64, shape (n, 4)
+    boxes : ndarray of float64, shape (n, 4), or (n, 6) in volumes
         Finite.
-    convention : {"voc", "coco", "yolo"}
+    convention : {"voc", "coco", "yolo", "xyxy"}
     size : tuple of int or None
-        (height, width) of the image; None where it is not known, and nothing is known to be outside.
+        Spatial lengths of the image; None where it is not known, and nothing is known to be outside.
     """
-    least = boxes[:, :2] if convention == "voc" else np.zeros((len(boxes), 2))
-    flat = np.any(boxes[:, 2:] <= least, axis=1)
+    axes = boxes.shape[1] // 2
+    least = boxes[:, :axes] if convention in ("voc", "xyxy") else np.zeros((len(boxes), axes))
+    flat = np.any(boxes[:, axes:] <= least, axis=1)
     not_shares = np.zeros(len(boxes), bool)
     if convention == "yolo":
         not_shares = ~np.all((boxes >= -_ROUNDING) & (boxes <= 1 + _ROUNDING), axis=1)
@@ -314,12 +322,15 @@ def bad_boxes(
     outside = np.zeros(len(boxes), bool)
     if size is not None:
         edges = edges_of_boxes(boxes, convention, size)
-        outside = np.any(edges[:, 2:] <= -0.5, axis=1) | np.any(
-            edges[:, :2] >= np.subtract(size, 0.5), axis=1
+        outside = np.any(edges[:, axes:] <= -0.5, axis=1) | np.any(
+            edges[:, :axes] >= np.subtract(size, 0.5), axis=1
         )
-    names = {"voc": "xmin, ymin, xmax, ymax", "coco": "x, y, width, height", "yolo": "x, y, width, height"}[
-        convention
-    ]
+    names = {
+        "voc": "xmin, ymin, xmax, ymax",
+        "coco": "x, y, width, height",
+        "yolo": "x, y, width, height",
+        "xyxy": "x0, y0, x1, y1" if axes == 2 else "x0, y0, z0, x1, y1, z1",
+    }[convention]
     reasons = {}
     for index in np.flatnonzero(flat | not_shares | outside).tolist():
         shown = ", ".join(f"{value:g}" for value in boxes[index])
@@ -332,6 +343,8 @@ def bad_boxes(
                 ""
                 if size is None or convention == "yolo"
                 else f", in an image {size[1]} wide and {size[0]} high"
+                if axes == 2
+                else f", in a volume of {' x '.join(map(str, size))}"
             )
             reasons[index] = f"box outside the image: {names} are {shown}{where}"
     return reasons

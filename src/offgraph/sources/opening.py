@@ -27,6 +27,7 @@ from offgraph.core.errors import SourceError
 from offgraph.formats.decoding import MAX_PIXELS
 from offgraph.sources.annotated import open_annotated, parse_annotations
 from offgraph.sources.base import Source
+from offgraph.sources.box_table import open_box_table
 from offgraph.sources.coco import looks_like_coco
 from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.items import Item
@@ -73,6 +74,9 @@ def open_source(
         - with `masks`, a folder of images paired with masks by relative name, suffix aside;
         - a ``.csv`` or ``.tsv`` with the columns ``path`` and ``label`` (and ``mask``, ``group``), paths relative to
           it, or to `root`, and inside that folder;
+        - with ``task="detect"`` a ``.csv`` or ``.tsv`` with a row per box: ``path``, its edges ``x0, y0, x1, y1``, in volumes ``x0, y0, z0,
+          x1, y1, z1``, in pixels from the image's own edge, or ``bbox-0``, … of :func:`offgraph.measure`, and ``class``
+          (without it, all are of the class ``"object"``); a row of an image without boxes has no edges;
         - a folder with VOC, COCO or YOLO annotations, found by looking: ``Annotations/*.xml`` and ``JPEGImages``, JSON
           files of COCO such as ``annotations/instances.json``, ``labels/*.txt`` and ``images``; or COCO's JSON file;
         - one image file;
@@ -176,6 +180,9 @@ def open_source(
         found = asked.look(path, holds_files, reading, wanted, base)
         if found is not None:
             return _hinted(found)
+    if is_table and asked.takes_table(wanted, masks):
+        found = asked.open_table(path, reading, wanted, base)
+        return _hinted(found)
     asked.refuse_unused(where, wanted)
     for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
         if value is not None and not is_table:
@@ -247,6 +254,18 @@ class _AnnotationOptions:
                 f"{source.where}: objects without a polygon or run lengths, which masks={self.masks!r} does not show, "
                 f"in {count_of(len(bare), 'image')}: {named(bare)}"
             )
+        return source
+
+    def takes_table(self, wanted: LabelOptions, masks: object) -> bool:
+        """Whether a table is one of boxes: where it is said, and no other argument excludes them."""
+        others = self.crowds or self.masks or masks is not None or wanted.repeats is not None
+        return wanted.task == "detect" and self.annotations == "auto" and self.may_look(wanted) and not others
+
+    def open_table(self, path: Path, reading: Reading, wanted: LabelOptions, root: Path | None) -> Source:
+        """Open a table of boxes."""
+        kept = ObjectsKept(printable(path), self.bad_boxes)
+        source = open_box_table(path, reading, wanted, kept, root)
+        kept.warn()
         return source
 
     def refuse_unused(self, where: str, wanted: LabelOptions) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from offgraph.core.errors import SourceError
 from offgraph.core.tables import restored
-from offgraph.sources.names import printable
+from offgraph.sources.names import named, printable, warn_caller
 
 __all__ = ["Place"]
 
@@ -27,6 +27,8 @@ class Place:
     called: str
     folders: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     """Real paths of the folders met so far."""
+    absent: set[str] = field(default_factory=set, repr=False, compare=False)
+    """Real paths met so far where nothing is."""
 
     @classmethod
     def of(cls, root: Path, called: str) -> Place:
@@ -81,6 +83,10 @@ class Place:
         here = beside + name if beside.endswith(os.sep) else f"{beside}{os.sep}{name}"
         try:
             status = os.lstat(here)  # no Path for each of many
+        except (FileNotFoundError, NotADirectoryError):
+            real = os.path.realpath(path)
+            self.absent.add(real)
+            return real
         except (OSError, ValueError):
             return os.path.realpath(path)
         return here if not _may_lead_elsewhere(status) else os.path.realpath(here)
@@ -102,6 +108,23 @@ class Place:
         raise SourceError(
             f"{where}: {what} {there}, such as {printable((first or ('',))[0])!r} in {self.shown}; {_ROOT_ADVICE}"
         )
+
+    def tell_absent(self, where: str, what: str, found: Iterable[tuple[str, str]], count: int) -> None:
+        """Warn of names and real paths, of so many, where nothing is: each would be told when it is read, one by one.
+
+        Warns
+        -----
+        OffgraphWarning
+        """
+        if not self.absent:
+            return
+        lost = [name for name, real in found if real in self.absent]
+        if lost:
+            are = "is" if len(lost) == 1 else "are"
+            warn_caller(
+                f"{where}: {len(lost):,} of {count:,} {what} {are} not in {self.shown}: {named(lost)}; whatever reads one of them ends "
+                f"with an error, unless it is told on_error='skip'. Correct the list, or {_ROOT_ADVICE}"
+            )
 
     @property
     def shown(self) -> str:

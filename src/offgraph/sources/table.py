@@ -23,7 +23,7 @@ from offgraph.sources.paths import Place
 from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.walk import LeftOut, refused
 
-__all__ = ["open_table"]
+__all__ = ["open_table", "read_rows"]
 
 _TEXTS_KEPT = 100_000
 _KNOWN = ("path", "label", "mask", "group")
@@ -44,7 +44,7 @@ def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path |
     SourceError
         Naming the row and what is wrong with it.
     """
-    header, rows = _read_rows(table)
+    header, rows = read_rows(table)
     where = printable(table)
     if not rows:
         raise SourceError(f"{where}: no rows below the header")
@@ -52,16 +52,20 @@ def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path |
     names: list[str] = []
     files = array("q")  # hashes of real paths: the paths themselves would take as much as all else
     missing: list[tuple[str, str]] = []
+    absent: list[tuple[str, str]] = []
     there = False
     for line, path in zip(rows.lines, rows.columns["path"]):
         name, real = place.locate(path, f"{where}, row {line}")
         names.append(path if name == path else name)  # one text where they are the same
         files.append(hash(real))
+        if real in place.absent:
+            absent.append((name, real))
         if not there:
             there = os.path.lexists(real)
             missing.append((name, real))
     if not there:
         place.must_hold_one_of(where, missing, len(names))
+    place.tell_absent(where, "images", absent, len(names))
     masks = _masks(where, rows, place)
     left_out = LeftOut()
     if masks is not None:
@@ -152,9 +156,12 @@ def _masks(where: str, rows: Rows, place: Place) -> list[Path | None] | None:
     cells = rows.columns.get("mask")
     if cells is None or not any(cells):
         return None
-    return [
-        place.find(cell, f"{where}, row {line}")[1] if cell else None for line, cell in zip(rows.lines, cells)
+    found = [
+        place.find(cell, f"{where}, row {line}") if cell else None for line, cell in zip(rows.lines, cells)
     ]
+    listed = [(one[0], one[2]) for one in found if one is not None]
+    place.tell_absent(where, "masks", listed, len(listed))
+    return [None if one is None else one[1] for one in found]
 
 
 def _identities(
@@ -207,7 +214,7 @@ def _in_rows(lines: Sequence[int]) -> str:
     return f"row{'' if len(lines) == 1 else 's'} {shown}{more}"
 
 
-def _read_rows(table: Path) -> tuple[list[str], Rows]:
+def read_rows(table: Path) -> tuple[list[str], Rows]:
     """Column names, and the rows; those without any text are left out."""
     where = printable(table)
     try:

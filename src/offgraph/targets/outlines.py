@@ -199,7 +199,7 @@ def _carry_aligned(edges: np.ndarray, legs: Sequence[Leg]) -> tuple[np.ndarray, 
     d = edges.shape[1] // 2
     low, high = _limits(legs[0].map.input_size)
     first, last = np.maximum(edges[:, :d], low), np.minimum(edges[:, d:], high)
-    share = (last > first).all(axis=1).astype(np.float64)
+    share: Any = (last > first).all(axis=1).astype(np.float64)
     for leg in legs:
         ends, has_place = leg.map.forward(np.stack([first, last]))
         first, last = ends.min(axis=0), ends.max(axis=0)
