@@ -18,6 +18,7 @@ from offgraph.core.file_names import split_suffix
 from offgraph.formats.base import FormatError
 from offgraph.formats.nifti import header_of
 from offgraph.formats.nifti_writing import encode_nifti
+from offgraph.formats.png_writing import encode_png_fast
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
@@ -32,8 +33,6 @@ __all__ = [
     "write",
     "write_bytes",
 ]
-
-_PNG_MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def encode_png(array: np.ndarray) -> bytes:
@@ -72,22 +71,17 @@ def encode_png(array: np.ndarray) -> bytes:
             f"an array of shape {array.shape} is not a PNG: give (H, W) or (H, W, C) with 1 to 4 channels; "
             "write stacks as TIFF"
         )
-    if array.dtype == np.uint16:
-        import imagecodecs
-
-        return bytes(imagecodecs.png_encode(np.ascontiguousarray(array, np.uint16), level=6))
-    if array.dtype != np.uint8 and not (array.dtype == bool and array.ndim == 2):
+    if array.dtype in (np.uint8, np.uint16):
+        return encode_png_fast(array)
+    if not (array.dtype == bool and array.ndim == 2):
         raise ValueError(
             f"PNG holds uint8, uint16 or (H, W) bool, not {array.dtype} of shape {array.shape}; "
             "write it as TIFF, or rescale it on purpose"
         )
     from PIL import Image
 
-    image = Image.fromarray(np.ascontiguousarray(array))
-    if array.dtype != bool and image.mode != _PNG_MODES[channels]:
-        raise ValueError(f"an array of shape {array.shape} would be written as {image.mode}")
     out = io.BytesIO()
-    image.save(out, "PNG", compress_level=6)
+    Image.fromarray(np.ascontiguousarray(array)).save(out, "PNG", compress_level=6)
     return out.getvalue()
 
 
