@@ -272,3 +272,20 @@ def test_numbers_of_every_type_are_read(dtype: Any) -> None:
         np.full((4, 5, 3), 255, np.uint8)
     )
     assert found.probabilities.dtype == np.float32 and (found.mask == 1).all()
+
+
+def test_files_that_are_not_there_are_heard_of(tmp_path: Path) -> None:
+    og.imwrite(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
+    paths = [tmp_path / "a.png", tmp_path / "b.png"]
+    predictor = segmenter(first_channel)
+    said = r"1 of 2 files are not there, and are set aside: .*b.png' \(images\[1\]\)"
+    with pytest.warns(og.OffgraphWarning, match=said):
+        run = predictor(paths)
+    assert [one.item.path.name for one in run] == ["a.png"]
+    assert [Path(name).name for name, _ in run.quarantined] == ["b.png"]
+    with pytest.raises(og.OffgraphError, match=r"none of the 1 file is there: .*b.png' \(images\[0\]\)"):
+        predictor(paths[1:])
+    with pytest.raises(
+        og.OffgraphError, match="axes=: only where the images are a path; arrays have the axes"
+    ):
+        predictor([np.zeros((8, 8, 3), np.uint8)], axes="YXC")

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from offgraph.core.counting import count_of
 from offgraph.core.errors import ArgumentError, SourceError
 from offgraph.frameworks.unsaved import assumption_about
 from offgraph.inference.model_source import color_for, source_for
 from offgraph.sources import Item, Source
 from offgraph.sources.arrays import array_source
-from offgraph.sources.names import first_repeated, printable
+from offgraph.sources.names import first_repeated, printable, warn_caller
 from offgraph.sources.reading import Reading
 
 if TYPE_CHECKING:
     from offgraph.frameworks.keras import SavedModel
 
 __all__ = ["is_one_image", "source_of"]
+
+_NAMED = 3
 
 
 def source_of(
@@ -48,7 +51,10 @@ def source_of(
         return source_for(saved, images, masks=masks, **reading)
     if masks is not None or (reading.keys() - {"labels"}):
         named = "masks" if masks is not None else sorted(reading.keys() - {"labels"})[0]
-        raise SourceError(f"{named}=: only where the images are a path")
+        raise SourceError(
+            f"{named}=: only where the images are a path; arrays have the axes that the model takes, "
+            f"{saved.input_spec.axes}: np.moveaxis(array, …) brings them there, and og.open_source(paths, {named}=…) opens files"
+        )
     if isinstance(images, Iterator) and not hasattr(images, "read"):  # of an open file
         images = list(images)
     if isinstance(images, np.ndarray):
@@ -115,5 +121,30 @@ def _of_files(saved: SavedModel, paths: list[Path]) -> Source:
     twice = first_repeated(names)
     if twice is not None:
         raise ArgumentError(f"images: {printable(twice)} is in the list twice")
+    _say_what_is_missing(paths)
     items = tuple(Item(name, path) for name, path in zip(names, paths))
     return Source(items, (), Path(), Reading(color=color_for(saved.input_spec)))
+
+
+def _say_what_is_missing(paths: list[Path]) -> None:
+    """Refuse a list of which no file is there; warn of some that are not, which the run sets aside.
+
+    Raises
+    ------
+    SourceError
+
+    Warns
+    -----
+    OffgraphWarning
+    """
+    missing = [
+        f"{printable(path)!r} (images[{place}])" for place, path in enumerate(paths) if not path.exists()
+    ]
+    if not missing:
+        return
+    said = ", ".join(missing[:_NAMED]) + (
+        f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+    )
+    if len(missing) == len(paths):
+        raise SourceError(f"images: none of the {count_of(len(paths), 'file')} is there: {said}")
+    warn_caller(f"images: {len(missing):,} of {len(paths):,} files are not there, and are set aside: {said}")

@@ -55,7 +55,9 @@ def open_samples(
     ArgumentError, SourceError
         For an argument that does not fit to what is opened.
     """
-    if isinstance(source, BuiltDataset) or (not isinstance(source, Source) and is_built(source)):
+    if isinstance(source, BuiltDataset) or (
+        not isinstance(source, Source | list | tuple) and is_built(source)
+    ):
         dataset = source if isinstance(source, BuiltDataset) else BuiltDataset(source)
         chosen = dataset.recipe if recipe is None else recipe
         own = chosen.digest == dataset.recipe.digest

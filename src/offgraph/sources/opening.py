@@ -7,7 +7,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from offgraph.sources.coco import looks_like_coco
 from offgraph.sources.folder import is_built, open_folder
 from offgraph.sources.items import Item
 from offgraph.sources.layout import advice_on
+from offgraph.sources.listed import is_list_of_paths, open_listed
 from offgraph.sources.masks import MaskValues, hint_at_white
 from offgraph.sources.names import named, printable, warn_caller
 from offgraph.sources.objects import ObjectsKept, parse_bad_boxes
@@ -44,11 +45,11 @@ __all__ = ["open_source"]
 
 
 def open_source(
-    source: Source | str | os.PathLike[str],
+    source: Source | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     color: Color = "rgb",
-    labels: LabelSource | None = "auto",
-    masks: str | os.PathLike[str] | None = None,
+    labels: LabelSource | Sequence[Any] | None = "auto",
+    masks: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     annotations: str | os.PathLike[str] | None = "auto",
     axes: str | None = None,
     alpha: Alpha = "drop",
@@ -80,15 +81,16 @@ def open_source(
         - a folder with VOC, COCO or YOLO annotations, found by looking: ``Annotations/*.xml`` and ``JPEGImages``, JSON
           files of COCO such as ``annotations/instances.json``, ``labels/*.txt`` and ``images``; or COCO's JSON file;
         - one image file;
+        - a list of image files, in this order; names are relative to the folder that holds all of them;
         - a `Source`, returned as it is.
     color, axes, alpha, max_pixels, page
         How files are read, see `offgraph.formats.decoding.read`. A mask with one page goes with every page.
     labels : {"auto", "folders", None}
         Whether the folders are classes. ``"auto"`` decides by where the images lie, and asks where they lie both
         in the folder and in folders below it.
-        ``None``: no labels, not even those of a table. With `masks`, folders are classes where ``"folders"`` says so.
-    masks : path, optional
-        Folder of label masks; or, for masks of other names, a pattern such as ``"masks/*_seg.png"`` in which ``*``
+        ``None``: no labels, not even those of a table. With a list of files a list as long, as `array_source` takes it. With `masks`, folders are classes where ``"folders"`` says so.
+    masks : path or list of path, optional
+        With a list of files the mask of each. Else a folder of label masks; or, for masks of other names, a pattern such as ``"masks/*_seg.png"`` in which ``*``
         stands for the image's name. ``"*_mask.png"``, without a folder, names masks beside the images. In a folder,
         names that differ from the images' by one word throughout (``1_mask.png``, ``mask_1.png``) need no pattern.
         Of annotations with polygons or run lengths, ``"instances"`` draws masks in which object i, from 0, has the label
@@ -154,6 +156,23 @@ def open_source(
             f"source is {'an array' if first is source else 'a list of arrays'}: give og.array_source(images, labels), or a path, such as "
             "'photos/'"
         )
+    if is_list_of_paths(source):
+        return _list_opened(
+            source,
+            labels,
+            masks,
+            task,
+            class_names,
+            targets,
+            repeats,
+            root,
+            Reading(color, axes, alpha, max_pixels, missing_mask, page, mask_values),
+        )
+    for name, value in (("labels", labels), ("masks", masks)):
+        if isinstance(value, list | tuple):
+            raise SourceError(
+                f"{name}= is a list, which goes with a list of files: open_source(paths, {name}=…)"
+            )
     wanted = LabelOptions(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
     path = path_of("source", source, SourceError)
     where = printable(path)
@@ -205,6 +224,33 @@ def open_source(
         )
     wanted.check_task(where, has_classes=False, has_masks=False)
     return _hinted(Source((Item(path.name, path),), (), path.parent, reading))
+
+
+def _list_opened(
+    paths: Any,
+    labels: Any,
+    masks: Any,
+    task: Task | None,
+    class_names: Sequence[str] | None,
+    targets: Any,
+    repeats: Any,
+    root: Any,
+    reading: Reading,
+) -> Source:
+    """Open a list of files; refuse what is for a folder or a table."""
+    for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
+        if value is not None:
+            raise SourceError(
+                f"{name}={_as_written(value)} is for tables (.csv, .tsv); this is a list of files"
+            )
+    if masks is not None and not is_list_of_paths(masks):
+        raise SourceError(
+            f"masks={masks!r:.80}: masks= is a list of files, one for each image, where the images are one"
+        )
+    if labels == "folders":
+        raise SourceError("labels='folders' is for a folder; give a list, with the class of each file")
+    wanted = LabelOptions("auto" if labels is not None else None, task, class_names)  # type: ignore[arg-type]  # parsed there
+    return _hinted(open_listed(paths, labels, masks, reading, wanted))
 
 
 def _object_masks(masks: object, annotations: object) -> ObjectMasks | None:
