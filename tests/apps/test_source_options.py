@@ -21,6 +21,7 @@ OPTIONS = {
     "--task",
     "--class-names",
     "--targets",
+    "--columns",
     "--root",
     "--repeats",
     "--no-repeats",
@@ -93,8 +94,8 @@ def test_mask_values_and_policy(tmp_path, capsys, recipe) -> None:
     assert status == 1 and "--missing-mask skip" in err and "--missing-mask background" in err
     status, _, err = run(capsys, *job, "--mask-values", "255=1", "--missing-mask", "background")
     assert status == 0, err
-    masks = [next(iter(og.Loader(tmp_path / "out", batch_size=2, shuffle=False))).mask]
-    assert np.unique(masks).tolist() == [0, 1]
+    (batch,) = og.Loader(tmp_path / "out", batch_size=2, shuffle=False)
+    assert batch.mask is not None and np.unique(batch.mask).tolist() == [0, 1]
     put(
         tmp_path,
         "colours/1.png",
@@ -104,10 +105,24 @@ def test_mask_values_and_policy(tmp_path, capsys, recipe) -> None:
     status, _, err = run(capsys, *coloured, "--mask-values", "#800009=1", "--missing-mask", "skip")
     assert status == 0, err
     (batch,) = og.Loader(tmp_path / "coloured", batch_size=2, shuffle=False)
-    assert np.unique(batch.mask).tolist() == [0, 1]
+    assert batch.mask is not None and np.unique(batch.mask).tolist() == [0, 1]
     for wrong in ("255", "a=1", "255=-1", "255=1,", "", "#80000=1", "#800000"):
         status, _, err = run(capsys, *job, "--mask-values", wrong)
         assert status == 2 and "write 255=1" in err
+
+
+def test_a_table_whose_columns_are_called_otherwise(tmp_path, capsys, recipe) -> None:
+    put(tmp_path / "images", "1.png", "2.png")
+    (tmp_path / "t.csv").write_text("id,kind\n1,cat\n2,dog\n")
+    job = ("build", tmp_path / "t.csv", tmp_path / "out", "-r", recipe)
+    status, _, err = run(capsys, *job)
+    assert status == 1 and "--columns path=id,label=kind" in " ".join(err.split())
+    status, _, err = run(capsys, *job, "--columns", "path=images/{id}.png, label=kind")
+    assert status == 0, err
+    assert og.Loader(tmp_path / "out", batch_size=2).class_names == ("cat", "dog")
+    for wrong in ("path", "path=", "=id", "path=id,", ""):
+        status, _, err = run(capsys, *job, "--columns", wrong)
+        assert status == 2 and "write path=image_id" in " ".join(err.replace("│", " ").split())
 
 
 def test_a_table_with_targets_below_another_root(tmp_path, capsys) -> None:

@@ -46,6 +46,16 @@ def _values(text: str | None) -> dict[int | str, int] | None:
     return {pair[1] if pair[1].startswith("#") else int(pair[1]): int(pair[2]) for pair in pairs if pair}
 
 
+def _columns(text: str | None) -> dict[str, str] | None:
+    """Parse names of columns: ``path=image_id,label=diagnosis``."""
+    if text is None:
+        return None
+    pairs = [part.strip().split("=", 1) for part in text.split(",")]
+    if not all(len(pair) == 2 and all(pair) for pair in pairs):
+        raise typer.BadParameter(f"{text!r}: write path=image_id,label=diagnosis", param_hint="--columns")
+    return {ours.strip(): theirs.strip() for ours, theirs in pairs}
+
+
 def _masks(path: Path | None) -> Path | str | None:
     return str(path) if str(path) in get_args(ObjectMasks) else path
 
@@ -65,6 +75,7 @@ _BAD_BOXES = "A box without area or outside its image: leave out and count, or r
 _CROWDS = "Take COCO's regions of many objects (iscrowd) too."
 _MISSING = "An image without a mask where others have one: refuse, leave out, or take zeros for its mask."
 _VALUES = "What the values in masks mean: 255=1, or 128=1,255=2, or colours: '#800000=1'. Other values but 0 and black are refused."
+_COLUMNS = "What the columns of a table are called: 'path=train/{id}.png,label=diagnosis'."
 _ROOT = "The folder that the paths of a table are relative to, instead of the table's own."
 _TRUE_MASKS = "A folder of true masks with the images' names, to measure predicted ones against."
 _COLOR = "How images are read, instead of as the model takes them."
@@ -97,6 +108,7 @@ _OPTIONS = {
     "targets": Option(
         Annotated[str | None, typer.Option(help=_TARGETS)], None, lambda v: _list("--targets", v)
     ),
+    "columns": Option(Annotated[str | None, typer.Option(help=_COLUMNS)], None, _columns),
     "root": Option(Annotated[Path | None, typer.Option(help=_ROOT)]),
     "repeats": Option(Annotated[bool | None, typer.Option(help=_REPEATS)]),
     "axes": Option(AxesOption),

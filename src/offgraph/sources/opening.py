@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -38,7 +38,7 @@ from offgraph.sources.names import named, printable, warn_caller
 from offgraph.sources.objects import ObjectsKept, parse_bad_boxes
 from offgraph.sources.paired import open_paired
 from offgraph.sources.reading import LabelOptions, Reading
-from offgraph.sources.table import open_table
+from offgraph.sources.table import open_table, parse_columns
 from offgraph.sources.walk import is_folder, is_image, refused
 
 __all__ = ["open_source"]
@@ -59,6 +59,7 @@ def open_source(
     targets: str | Sequence[str] | None = None,
     missing_mask: MissingMask = "error",
     mask_values: MaskValues | None = None,
+    columns: Mapping[str, str] | None = None,
     root: str | os.PathLike[str] | None = None,
     repeats: bool | None = None,
     page: int | None = None,
@@ -112,6 +113,9 @@ def open_source(
     targets : str or sequence of str, optional
         Columns of a table to learn instead of ``label``: one, or several columns of numbers (``"regress"``) or of 0
         and 1 (with `task`).
+    columns : mapping of str to str, optional
+        What ``path``, ``label``, ``mask`` and ``group`` are called in a table: ``{"path": "image_id", "label":
+        "diagnosis"}``. A text with names of columns in braces is put together from them: ``"train/{image_id}.png"``.
     missing_mask : {"error", "skip", "background"}
         What an image without a mask means where others have one: an error that names it, left out and counted in
         ``Source.skipped``, or a mask of zeros.
@@ -174,6 +178,7 @@ def open_source(
                 f"{name}= is a list, which goes with a list of files: open_source(paths, {name}=…)"
             )
     wanted = LabelOptions(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
+    called = parse_columns(columns)
     path = path_of("source", source, SourceError)
     where = printable(path)
     drawn = _object_masks(masks, annotations)
@@ -203,7 +208,7 @@ def open_source(
         found = asked.open_table(path, reading, wanted, base)
         return _hinted(found)
     asked.refuse_unused(where, wanted)
-    for name, value in (("root", root), ("targets", targets), ("repeats", repeats)):
+    for name, value in (("root", root), ("targets", targets), ("columns", columns), ("repeats", repeats)):
         if value is not None and not is_table:
             raise SourceError(
                 f"{where}: {name}={_as_written(value)} is for tables (.csv, .tsv), which this is not"
@@ -217,7 +222,7 @@ def open_source(
     if holds_files:
         return _hinted(open_folder(path, reading, wanted))
     if is_table:
-        return _hinted(open_table(path, reading, wanted, base))
+        return _hinted(open_table(path, reading, wanted, base, called))
     if not is_image(path):
         raise SourceError(
             f"{where}: neither an image nor a table (.csv, .tsv) nor a folder{advice_on(path.name)}"

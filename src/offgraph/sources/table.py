@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import itertools
 import os
+import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -23,18 +24,47 @@ from offgraph.sources.paths import Place
 from offgraph.sources.reading import LabelOptions, Reading
 from offgraph.sources.walk import LeftOut, refused
 
-__all__ = ["open_table", "read_rows"]
+__all__ = ["open_table", "parse_columns", "read_rows"]
 
 _TEXTS_KEPT = 100_000
 _KNOWN = ("path", "label", "mask", "group")
+_FIELD = re.compile(r"\{([^{}]+)\}")
 
 
-def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path | None = None) -> Source:
+def parse_columns(given: Any) -> dict[str, str]:
+    """Check what the columns ``path``, ``label``, ``mask`` and ``group`` are called in a table.
+
+    Raises
+    ------
+    SourceError
+        Where it is not a mapping from these to names of columns, or to texts with such names in braces.
+    """
+    if given is None:
+        return {}
+    if (
+        not isinstance(given, Mapping)
+        or not given
+        or not all(name in _KNOWN and isinstance(theirs, str) and theirs for name, theirs in given.items())
+    ):
+        raise SourceError(
+            f"columns={given!r:.80}: say what path, label, mask and group are called in the table, such as "
+            "{'path': 'images/{id}.png', 'label': 'diagnosis'}"
+        )
+    return dict(given)
+
+
+def open_table(
+    table: Path,
+    reading: Reading,
+    wanted: LabelOptions,
+    root: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Source:
     """Open a CSV with the columns ``path`` and, if there are any, ``label``, ``mask`` and ``group``.
 
     The first row names the columns; the separator is a comma, a semicolon or a tab. Paths are relative to `root`, or
     to the CSV's folder, and must stay in it: a table may come from somebody else, so a path, or a link on it, that
-    leads out is an error. `offgraph.sources.labels` decides what the labels mean. Columns of other names are kept
+    leads out is an error. `columns` says what these are called, as `parse_columns` gave it. `offgraph.sources.labels` decides what the labels mean. Columns of other names are kept
     for ``split(group_by=…)``.
 
     A path may stand in several rows, to balance classes: each further item is called ``name#2``, ``name#3``, ….
@@ -44,7 +74,7 @@ def open_table(table: Path, reading: Reading, wanted: LabelOptions, root: Path |
     SourceError
         Naming the row and what is wrong with it.
     """
-    header, rows = read_rows(table)
+    header, rows = read_rows(table, columns)
     where = printable(table)
     if not rows:
         raise SourceError(f"{where}: no rows below the header")
@@ -214,12 +244,12 @@ def _in_rows(lines: Sequence[int]) -> str:
     return f"row{'' if len(lines) == 1 else 's'} {shown}{more}"
 
 
-def read_rows(table: Path) -> tuple[list[str], Rows]:
+def read_rows(table: Path, columns: Mapping[str, str] | None = None) -> tuple[list[str], Rows]:
     """Column names, and the rows; those without any text are left out."""
     where = printable(table)
     try:
         with table.open(encoding="utf-8-sig") as file:
-            return _parsed_rows(where, file)
+            return _parsed_rows(where, file, columns or {})
     except UnicodeDecodeError:
         try:
             table.read_text("utf-8-sig")  # as a whole, to know the byte
@@ -232,7 +262,47 @@ def read_rows(table: Path) -> tuple[list[str], Rows]:
         raise refused(table, error) from error
 
 
-def _parsed_rows(where: str, file: TextIO) -> tuple[list[str], Rows]:
+def _renamed(
+    where: str, header: Sequence[str], columns: Mapping[str, str]
+) -> tuple[list[str], dict[str, list[str]]]:
+    """The header with our names, and for each column that is put together the names that its text has in braces."""
+    names = list(header)
+    made: dict[str, list[str]] = {}
+    for ours, theirs in columns.items():
+        fields = _FIELD.findall(theirs)
+        unknown = [field for field in fields or [theirs] if field not in header]
+        if unknown:
+            raise SourceError(
+                f"{where}: columns={{{ours!r}: {theirs!r}}}: there is no column {unknown[0]!r}; there are "
+                f"{', '.join(map(repr, header))}"
+            )
+        if ours in header and theirs != ours:
+            raise SourceError(f"{where}: columns={{{ours!r}: {theirs!r}}}: there is a column {ours!r}, too")
+        if fields:
+            made[ours] = fields
+        else:
+            names[names.index(theirs)] = ours
+    return names, made
+
+
+def _put_together(
+    made: Mapping[str, list[str]],
+    columns: Mapping[str, str],
+    cells: Mapping[str, list[str]],
+    ours: Mapping[str, str],
+) -> dict[str, list[str]]:
+    """The columns whose texts hold others; `ours` are the names under which those stand in `cells`."""
+    texts: dict[str, list[str]] = {}
+    for name, fields in made.items():
+        parts = _FIELD.split(columns[name])  # texts and names in turn
+        rows = zip(*(cells[ours.get(field, field)] for field in fields))
+        texts[name] = [
+            "".join([text + value for text, value in zip(parts[::2], row)]) + parts[-1] for row in rows
+        ]
+    return texts
+
+
+def _parsed_rows(where: str, file: TextIO, columns: Mapping[str, str]) -> tuple[list[str], Rows]:
     first = file.readline()
     reader = csv.reader(
         itertools.chain([first], file), delimiter=delimiter_of(first.rstrip("\n")), strict=True
@@ -242,7 +312,11 @@ def _parsed_rows(where: str, file: TextIO) -> tuple[list[str], Rows]:
     cells: list[list[str]] = []
     try:
         header = [name.strip() for name in next(reader, [])]
-        sound = "path" in header and len(set(header)) == len(header)
+        own, made = header, dict[str, list[str]]()
+        sound = len(set(header)) == len(header)
+        if sound and columns:
+            header, made = _renamed(where, own, columns)
+        sound = sound and ("path" in header or "path" in made)
         cells = [[] for _ in header]
         known: list[dict[str, str]] = [{} for _ in header]
         plain = [name in ("path", "mask") for name in header]
@@ -269,8 +343,21 @@ def _parsed_rows(where: str, file: TextIO) -> tuple[list[str], Rows]:
     if not sound:
         raise SourceError(
             f"{where}: the first row must name the columns, each once, one of them 'path' "
-            f"(and 'label', if there is one); it is {first.strip()[:200]!r}"
+            f"(and 'label', if there is one); it is {first.strip()[:200]!r}{_advice(header)}"
         )
     if problem:
         raise SourceError(problem)
-    return header, Rows(lines, dict(zip(header, cells)))
+    found = dict(zip(header, cells))
+    found |= _put_together(made, columns, found, dict(zip(own, header)))
+    return list(found), Rows(lines, found)
+
+
+def _advice(header: Sequence[str]) -> str:
+    """How to name the columns of a table that calls them otherwise."""
+    if len(set(header)) < len(header) or len(header) < 2 or "path" in header:
+        return ""
+    label = "" if "label" in header else f", 'label': {header[1]!r}"
+    return (
+        f"; where they are called otherwise, say so: columns={{'path': {header[0]!r}{label}}}, or 'images/{{{header[0]}}}.png' "
+        "for paths that hold it"
+    )
