@@ -385,7 +385,7 @@ def test_what_is_no_path_is_refused(source):
 
 @pytest.mark.parametrize("source", [np.zeros((2, 4, 4, 3)), [np.zeros((4, 4))]])
 def test_arrays_are_told_what_trains_on_them(source):
-    with pytest.raises(SourceError, match=r"^source is .*array.*ImageDataGenerator.*\.flow"):
+    with pytest.raises(SourceError, match=r"^source is .*array.*give og\.array_source"):
         open_source(source)
 
 
