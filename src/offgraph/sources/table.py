@@ -27,6 +27,7 @@ from offgraph.sources.walk import LeftOut, refused
 __all__ = ["open_table", "parse_columns", "read_rows"]
 
 _TEXTS_KEPT = 100_000
+_SHOWN = 60
 _KNOWN = ("path", "label", "mask", "group")
 _FIELD = re.compile(r"\{([^{}]+)\}")
 
@@ -354,7 +355,10 @@ def _parsed_rows(where: str, file: TextIO, columns: Mapping[str, str]) -> tuple[
 
 def _advice(header: Sequence[str]) -> str:
     """How to name the columns of a table that calls them otherwise."""
-    if len(set(header)) < len(header) or len(header) < 2 or "path" in header:
+    shown = header[:2]
+    if len(set(header)) < len(header) or len(shown) < 2 or "path" in header:
+        return ""
+    if not all(name.isprintable() and 0 < len(name) <= _SHOWN for name in shown):
         return ""
     label = "" if "label" in header else f", 'label': {header[1]!r}"
     return (
