@@ -43,8 +43,8 @@ def dataset(
     ``boxes="ragged"`` ragged tensors; with keypoints also ``"points"`` (B, N, K, 2) and ``"visible"`` (B, N, K), with masks
     ``"masks"``. ``inputs`` and ``outputs`` choose otherwise, for models of several inputs or outputs. Images without a
     channel axis get one, of length 1, as convolutions want it. Shapes are static; the batch axis is ``None`` only where
-    a short last batch is possible. With ``pad_last=True`` weights follow, in the structure of what is learnt: 0 for images
-    that fill up the last batch.
+    a short last batch is possible. With ``pad_last=True`` or ``class_weight=`` weights follow, in the
+    structure of what is learnt: 0 for images that fill up the last batch, and those of each image's or pixel's class.
 
     Every pass over the dataset is the next epoch; ``take(n)``, ``skip(n)`` and ``shard(n, i)`` start a pass each, so where
     the loader shuffles they are parts of one order only with ``advance=False``. Keras warns about its own
@@ -65,8 +65,8 @@ def dataset(
     inputs, outputs : str, sequence or mapping, optional
         What the model takes, and what it learns: the name of a part of the batch, a sequence of names, or a mapping from
         the names of the model's inputs or outputs to them. Parts are ``"image"``, ``"label"``, ``"mask"``, ``"boxes"``,
-        ``"classes"``, ``"points"``, ``"visible"``, as far as the loader has them, and ``"index"``. One that is not given
-        is as described above. A dict in ``inputs`` is matched with the names of the model's ``Input`` layers, one in
+        ``"classes"``, ``"points"``, ``"visible"``, ``"weights"`` (of boxes, with ``mix=``), as far as the loader has
+        them, and ``"index"``. One that is not given is as described above. A dict in ``inputs`` is matched with the names of the model's ``Input`` layers, one in
         ``outputs`` with the keys of a model's output.
 
     Returns
