@@ -189,7 +189,8 @@ def test_what_cannot_be_read_by_parts(tmp_path: Path) -> None:
             open_regions(tmp_path / name)
     og.imwrite(tmp_path / "image.png", image)
     with pytest.raises(
-        og.DecodeError, match="parts are read of TIFF, NPY and Zarr; read this file as a whole, or convert"
+        og.DecodeError,
+        match="parts are read of TIFF, NPY, NIfTI and Zarr; read this file as a whole, or convert",
     ):
         open_regions(tmp_path / "image.png")
     with pytest.raises(og.DecodeError, match="No such file"):
