@@ -269,5 +269,51 @@ mod tests {
                 prop_assert_eq!(found, sums.mapv(f32::from_f64_rounded));
             }
         }
+
+        #[test]
+        fn enlarged_rows_equal_the_definition(
+            size in (1_usize..4, 1_usize..4, 1_usize..7),
+            to in (1_usize..5, 1_usize..5, 1_usize..150),
+            border in 0_i32..7,
+            fill in prop_oneof![Just(0.0), Just(2.5), Just(f64::NAN)],
+            grid in any::<bool>(),
+            shift in prop_oneof![Just(None), (-9..9_i32).prop_map(|n| Some(f64::from(n) / 4.0))],
+            seed in any::<u32>(),
+        ) {
+            let border = Border::from_code(border).unwrap();
+            let options = Options { order: 1, border, fill, pad: 0 };
+            let map = |from: usize, to: usize| AxisMap { shift, zoom: Some(from as f64 / to as f64), grid };
+            let maps = [map(size.0, to.0), map(size.1, to.1), map(size.2, to.2)];
+            let mut state = seed;
+            let image = ArrayD::from_shape_simple_fn(vec![2, size.0, size.1, size.2], || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                f64::from(state) / 1e9 - 2.0
+            });
+            let shape = vec![2, to.0, to.1, to.2];
+            let sums = ArrayD::from_shape_fn(shape.clone(), |at| {
+                let axis = |axis: usize| {
+                    let len = image.shape()[axis + 1];
+                    let (start, x) = first_tap::<2>(maps[axis].coordinate(at[axis + 1], 0), len, border)?;
+                    let weights = weights::<2>(x);
+                    Some([0, 1].map(|tap| (tap_index(start + tap as i64, len, border), weights[tap])))
+                };
+                let (Some(z), Some(y), Some(x)) = (axis(0), axis(1), axis(2)) else { return fill };
+                let mut sum = 0.0;
+                for tap in 0..8 {
+                    let taps = [z[tap / 4], y[tap / 2 % 2], x[tap % 2]];
+                    let value = match taps.map(|(index, _)| index) {
+                        [Some(z), Some(y), Some(x)] => image[[at[0], z, y, x]],
+                        _ => fill,
+                    };
+                    sum += value * taps[0].1 * taps[1].1 * taps[2].1;
+                }
+                sum
+            });
+            for _ in every_level() {
+                let mut found = ArrayD::<f64>::zeros(shape.clone());
+                zoom(&View::F64(image.view()), ViewMut::F64(found.view_mut()), 1, &maps, &options).unwrap();
+                prop_assert_eq!(format!("{found:?}"), format!("{sums:?}"));
+            }
+        }
     }
 }

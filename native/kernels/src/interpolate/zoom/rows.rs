@@ -47,11 +47,37 @@ impl ZoomPlane {
     }
 }
 
+/// Fewest output pixels, on average, that read the same samples along the last axis: fewer do not fill a register.
+const LEAST_RUN: usize = 8;
+
+/// An enlarged row: runs of output pixels that read the same samples.
+struct EnlargedRow<const TAPS: usize> {
+    /// Where each run begins, and what it reads.
+    runs: Vec<(usize, [usize; TAPS])>,
+    /// The weights of all output pixels, one tap after another.
+    weights: Vec<f64>,
+}
+
+impl<const TAPS: usize> EnlargedRow<TAPS> {
+    /// `None` if runs are short.
+    fn new(table: &AxisTable<TAPS>) -> Option<Self> {
+        let count = table.taps.len();
+        let is_start = |at: usize| at == 0 || table.taps[at] != table.taps[at - 1];
+        let starts = (0..count).filter(|at| is_start(*at)).collect_vec();
+        (starts.len() * LEAST_RUN <= count).then(|| Self {
+            runs: starts.into_iter().map(|at| (at, table.taps[at])).collect_vec(),
+            weights: (0..TAPS * count).map(|at| table.weights[at % count][at / count]).collect_vec(),
+        })
+    }
+}
+
 /// The image, or the part of it that was gathered, and the tables of its spatial axes.
 pub(super) struct Zoom<'a, const TAPS: usize> {
     pixels: &'a dyn ReadRow,
     tables: &'a [&'a AxisTable<TAPS>],
     plane: Option<ZoomPlane>,
+    /// For one plane.
+    enlarged: Option<EnlargedRow<TAPS>>,
     fill: f64,
     /// See [`ZoomPlan`].
     is_finite: Option<&'a AtomicBool>,
@@ -60,7 +86,15 @@ pub(super) struct Zoom<'a, const TAPS: usize> {
 impl<'a, const TAPS: usize> Zoom<'a, TAPS> {
     pub fn new(pixels: &'a dyn ReadRow, tables: &'a [&'a AxisTable<TAPS>], plan: ZoomPlan<'a>) -> Self {
         let ZoomPlan { options, is_finite, .. } = plan;
-        Self { pixels, tables, plane: ZoomPlane::new(pixels, tables), fill: options.fill, is_finite }
+        let enlarged = if pixels.planes() == 1 { EnlargedRow::new(tables[tables.len() - 1]) } else { None };
+        Self {
+            pixels,
+            tables,
+            plane: ZoomPlane::new(pixels, tables),
+            enlarged,
+            fill: options.fill,
+            is_finite,
+        }
     }
 
     /// Check results while they are in a near cache.
@@ -165,7 +199,10 @@ impl<const TAPS: usize> RowWorker for ZoomWorker<'_, TAPS> {
                 Some(start) => pixels.read(plane_start + start, row),
                 None => row.fill(*fill),
             }
-            dispatch(AddRow { table, weights, scaled: &mut self.scaled, planes, to });
+            match &self.zoom.enlarged {
+                Some(enlarged) => dispatch(AddSharedTaps { enlarged, weights, scaled: &mut self.scaled, to }),
+                None => dispatch(AddRow { table, weights, scaled: &mut self.scaled, planes, to }),
+            }
         }
         for (pixel, _) in table.outside.iter().enumerate().filter(|(_, outside)| **outside) {
             to[pixel * planes..(pixel + 1) * planes].fill(*fill);
@@ -272,6 +309,43 @@ impl<const TAPS: usize> AddRow<'_, TAPS> {
                 (0..PLANES).for_each(|plane| sum[plane] += from[plane] * weight);
             }
             *to = sum;
+        }
+    }
+}
+
+/// [`AddRow`] for one plane whose pixels read the same samples in runs.
+struct AddSharedTaps<'a, const TAPS: usize> {
+    enlarged: &'a EnlargedRow<TAPS>,
+    weights: &'a [f64],
+    scaled: &'a mut [f64],
+    to: &'a mut [f64],
+}
+
+impl<const TAPS: usize> Kernel for AddSharedTaps<'_, TAPS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { enlarged: EnlargedRow { runs, weights: by_tap }, weights, scaled, to } = self;
+        for weight in weights {
+            scaled.iter_mut().for_each(|value| *value *= weight);
+        }
+        let count = to.len();
+        for (run, (start, taps)) in runs.iter().enumerate() {
+            let end = runs.get(run + 1).map_or(count, |(end, _)| *end);
+            let mut values = [0.0; TAPS];
+            let mut lines = [&[][..]; TAPS];
+            for tap in 0..TAPS {
+                values[tap] = scaled[taps[tap]];
+                lines[tap] = &by_tap[tap * count..][*start..end];
+            }
+            for (pixel, to) in to[*start..end].iter_mut().enumerate() {
+                let mut sum = *to;
+                for tap in 0..TAPS {
+                    sum += values[tap] * lines[tap][pixel];
+                }
+                *to = sum;
+            }
         }
     }
 }
