@@ -5,6 +5,7 @@
 //! the high bits. These rules reproduce that for every input, NaN included.
 
 use crate::memory::Zero;
+use std::any::TypeId;
 
 /// `(int32_t)x` as `cvttsd2si r32` does it: truncate; out of range or NaN gives `i32::MIN`.
 #[inline(always)]
@@ -64,6 +65,23 @@ pub trait Sample: Zero + Send + Sync + Default + PartialEq + std::fmt::Debug + '
     /// The same elements as `f64`, if that is their type.
     fn as_doubles(_elements: &[Self]) -> Option<&[f64]> {
         None
+    }
+
+    /// The same elements, if they are of this type.
+    fn same_type<O: Sample>(elements: &mut [O]) -> Option<&mut [Self]> {
+        if TypeId::of::<O>() != TypeId::of::<Self>() {
+            return None;
+        }
+        // SAFETY: both are the same type.
+        Some(unsafe { std::slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) })
+    }
+
+    /// What an interpolating function stores of one sample times one: nothing changes but -0.0 and what `f64` does not
+    /// hold.
+    #[inline(always)]
+    fn through_f64(self) -> Self {
+        let is_exact = Self::FINITE && size_of::<Self>() < size_of::<f64>();
+        if is_exact { self } else { Self::from_f64_rounded(self.to_f64() + 0.0) }
     }
 
     /// The C conversion to `double` (rounds to nearest above 2^53).

@@ -36,7 +36,12 @@ impl LinearCoords {
         if start >= end || !(self.start.is_finite() && self.step.is_finite()) {
             return 0..0;
         }
-        let (starts_inside, ends_inside) = (is_inside(self.at(start)), is_inside(self.at(end - 1)));
+        let (of_first, of_last) = (self.at(start), self.at(end - 1));
+        let (starts_inside, ends_inside) = (is_inside(of_first), is_inside(of_last));
+        // All lie on one side; a walk along equal coordinates would find that one by one.
+        if of_first.max(of_last) < low || of_first.min(of_last) > high {
+            return start..start;
+        }
         let rises = self.step >= 0.0;
         let first = match (starts_inside, rises) {
             (true, _) => start,
@@ -64,6 +69,53 @@ impl LinearCoords {
             position += 1;
         }
         position
+    }
+}
+
+/// Linear coordinates from a position below 2^31 on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LinearAxis {
+    /// The coordinates of all positions.
+    pub coords: LinearCoords,
+    /// The position of the first point.
+    pub first: i32,
+}
+
+/// Points of linear coordinates are located in whole blocks of this many: what is left over would be computed one by one,
+/// and rows are short.
+pub(crate) const POINTS: usize = 32;
+
+/// The coordinates of points on one axis.
+pub(crate) trait AxisPoints: Copy {
+    /// That of a point.
+    fn coordinate(self, point: usize) -> f64;
+
+    /// `count`, or more points up to a whole block if they have coordinates, too.
+    fn whole(self, count: usize) -> usize;
+}
+
+impl AxisPoints for LinearAxis {
+    #[inline(always)]
+    fn coordinate(self, point: usize) -> f64 {
+        // A position below 2^31 is exact as i32, which every level converts to f64 in one instruction.
+        self.coords.start + f64::from(self.first + point as i32) * self.coords.step
+    }
+
+    #[inline(always)]
+    fn whole(self, count: usize) -> usize {
+        count.next_multiple_of(POINTS)
+    }
+}
+
+impl AxisPoints for &[f64] {
+    #[inline(always)]
+    fn coordinate(self, point: usize) -> f64 {
+        self[point]
+    }
+
+    #[inline(always)]
+    fn whole(self, count: usize) -> usize {
+        count
     }
 }
 

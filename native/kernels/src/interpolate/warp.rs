@@ -7,10 +7,14 @@ mod approx;
 mod general;
 mod inside;
 mod linear_points;
+mod linear_volume;
 mod make;
 mod map;
+mod nearest;
 mod row;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tiles;
 
 use crate::array::axes::{Axes, MAX_ROW_LEN, cut_planes, keep_resampled, min_resampled, order_axes};

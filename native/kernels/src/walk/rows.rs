@@ -11,9 +11,8 @@ use crate::array::sample::Sample;
 use crate::array::view::{ViewMut, copy_lines};
 use crate::exec::simd::{Convert, dispatch};
 use crate::exec::threads;
-use crate::match_dtype;
 use crate::memory::{self, CollectVec};
-use ndarray::{ArrayView, ArrayViewMutD, Axis};
+use ndarray::{ArrayView, ArrayViewMut1, ArrayViewMutD, Axis};
 
 /// Gives each thread its own [`RowWorker`].
 pub trait RowMaker: Sync {
@@ -41,6 +40,11 @@ pub trait RowWorker {
     fn fill_floats(&mut self, _outer: &[usize], _to: &mut [f32]) -> bool {
         false
     }
+
+    /// The same for the other types; `to` is one line.
+    fn fill_samples(&mut self, _outer: &[usize], _to: ViewMut<'_>) -> bool {
+        false
+    }
 }
 
 /// Fill `output`, an image with these axes, on one or more threads; `cost` estimates nanoseconds per sample.
@@ -66,11 +70,23 @@ pub fn make_rows(output: ViewMut<'_>, axes: Axes, cost: usize, maker: &dyn RowMa
         match block {
             ViewMut::U8(block) => make_block(block, &origin, axes, worker, RowWorker::fill_bytes),
             ViewMut::F32(block) => make_block(block, &origin, axes, worker, RowWorker::fill_floats),
-            block => match_dtype!(ViewMut, block, block => {
-                make_block(block, &origin, axes, worker, |_, _, _| false);
-            }),
+            block => make_samples(block, &origin, axes, worker),
         }
     });
+}
+
+/// [`make_block`] for types other than those of most images.
+fn make_samples<'w>(block: ViewMut<'_>, origin: &[usize], axes: Axes, worker: &mut (dyn RowWorker + 'w)) {
+    macro_rules! make {
+        ($($variant:ident)*) => {
+            match block {
+                $(ViewMut::$variant(block) => make_block(block, origin, axes, worker, |worker, outer, to| {
+                    worker.fill_samples(outer, ViewMut::$variant(ArrayViewMut1::from(to).into_dyn()))
+                }),)*
+            }
+        };
+    }
+    make!(Bool U8 I8 U16 I16 U32 I32 U64 I64 F32 F64);
 }
 
 fn make_block<'w, T: Sample>(

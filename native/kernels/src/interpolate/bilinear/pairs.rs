@@ -4,14 +4,7 @@
 use crate::array::sample::Sample;
 use crate::array::scratch::CACHE_LINE;
 use crate::interpolate::bilinear::sum::{BlendPixels, blend, prefetch_neighbours};
-use std::mem::MaybeUninit;
-
-/// Pixels that are computed together: they fill two of the widest registers.
-const LANES: usize = 16;
-
-/// Points whose neighbours are fetched before any is blended: loading in one piece what was just stored in several is
-/// slow.
-const FETCH_CHUNK: usize = 8 * LANES;
+use crate::interpolate::neighbour_pairs::{FETCH_CHUNK, LANES, NeighbourPairs};
 
 /// From this number on, interleaved planes are the lanes.
 pub(super) const MANY_PLANES: usize = 16;
@@ -29,7 +22,8 @@ impl<T: Sample, O: Sample> BlendPixels<'_, T, O> {
         let (planes, starts) = (self.inner.len(), self.points.starts);
         let (count, last) = (starts.len(), starts.iter().fold(0, |last, start| last.max(*start)));
         let to = &mut self.to[..count * planes];
-        let mut pairs = [[const { MaybeUninit::uninit() }; FETCH_CHUNK]; 2];
+        let mut pairs = NeighbourPairs::<T, 2>::new();
+        let [down, right] = self.strides;
         for first in (0..count).step_by(FETCH_CHUNK) {
             let end = count.min(first + FETCH_CHUNK);
             for (plane, offset) in self.inner.iter().enumerate() {
@@ -45,11 +39,11 @@ impl<T: Sample, O: Sample> BlendPixels<'_, T, O> {
                     );
                 }
                 let starts = &starts[first..end];
-                fetch::<T, DENSE>(elements, self.strides, starts, last as usize, &mut pairs);
+                pairs.fetch::<DENSE>(elements, [0, down], right, starts, last as usize);
                 for at in (first..end).step_by(LANES) {
                     let [y, x] = self.points.block(at);
                     // SAFETY: whole blocks of pairs were fetched.
-                    let pairs = unsafe { block(&pairs, at - first) };
+                    let pairs = unsafe { pairs.block(at - first) };
                     let to = &mut to[at * planes + plane..];
                     match (planes, to.first_chunk_mut()) {
                         // Stored directly: through a buffer, every block would wait for its own stores.
@@ -81,22 +75,6 @@ impl<T: Sample, O: Sample> BlendPixels<'_, T, O> {
     }
 }
 
-/// Pairs of horizontal neighbours, and those one row below.
-type NeighbourPairs<T> = [[MaybeUninit<[T; 2]>; FETCH_CHUNK]; 2];
-
-/// A block of pairs, from index `at` on.
-///
-/// # Safety
-/// They must have been written.
-#[inline(always)]
-unsafe fn block<T: Sample>(pairs: &NeighbourPairs<T>, at: usize) -> [&[[T; 2]; LANES]; 2] {
-    pairs.each_ref().map(|line| {
-        let block: &[_; LANES] = line[at..].first_chunk().expect("a whole number of blocks");
-        // SAFETY: guaranteed by the caller.
-        unsafe { &*std::ptr::from_ref::<[MaybeUninit<[T; 2]>; LANES]>(block).cast() }
-    })
-}
-
 /// SciPy's sums at [`LANES`] points, stored with the rounding cast.
 #[inline(always)]
 fn blend_block<T: Sample, O: Sample>(
@@ -109,36 +87,5 @@ fn blend_block<T: Sample, O: Sample>(
         let ([a, b], [c, d]) = (near[i], far[i]);
         let taps = [a.to_f64(), b.to_f64(), c.to_f64(), d.to_f64()];
         to[i] = O::from_f64_rounded(blend(taps, y[i], x[i]));
-    }
-}
-
-/// Two neighbours from every start on and those one row below; the last are repeated to fill a block. `DENSE` if
-/// horizontal neighbours are adjacent.
-///
-/// Not inlined, so that it is compiled for the baseline: wider levels would use gather instructions here, which take
-/// twice the time.
-#[inline(never)]
-fn fetch<T: Sample, const DENSE: bool>(
-    elements: &[T],
-    [down, right]: [usize; 2],
-    starts: &[u32],
-    last: usize,
-    [near, far]: &mut NeighbourPairs<T>,
-) {
-    assert!(last + down + right < elements.len(), "all neighbours lie inside");
-    for (start, (near, far)) in starts.iter().zip(near.iter_mut().zip(far.iter_mut())) {
-        // SAFETY: no start is above `last`, for which the assertion holds.
-        let pair = |at: usize| unsafe {
-            let first = elements.as_ptr().add(at);
-            // One load if they are adjacent.
-            if DENSE { *first.cast::<[T; 2]>() } else { [*first, *first.add(right)] }
-        };
-        near.write(pair(*start as usize));
-        far.write(pair(*start as usize + down));
-    }
-    let (end, whole) = (starts.len(), starts.len().next_multiple_of(LANES));
-    for line in [near, far] {
-        let repeated = line[end - 1];
-        line[end..whole].fill(repeated);
     }
 }

@@ -203,7 +203,7 @@ impl Finder {
 
 /// Both weights on an axis for a point at this distance from the first neighbour.
 #[inline(always)]
-pub(super) fn tap_weights(after: f64) -> [f64; 2] {
+pub(in crate::interpolate) fn tap_weights(after: f64) -> [f64; 2] {
     let first = 1.0 - after;
     [first, 1.0 - first]
 }

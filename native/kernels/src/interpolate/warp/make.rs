@@ -8,7 +8,7 @@ use crate::interpolate::affine2d_small::SmallAffine2d;
 use crate::interpolate::options::Options;
 use crate::interpolate::warp::map::Map;
 use crate::interpolate::warp::source::{ImagePart, Warp, cost};
-use crate::interpolate::warp::{general, linear_points};
+use crate::interpolate::warp::{general, linear_points, linear_volume, nearest};
 use crate::walk::rows::{RowMaker, make_rows};
 
 /// Make `output` from an image or a part of one.
@@ -39,8 +39,12 @@ pub(super) fn make(
                 return;
             }
             let warp = Warp { pixels, part, map, options: *options, width };
+            let (rank, is_small) = (warp.pixels.spatial.len(), warp.has_small_offsets());
+            let is_list = is_part || !warp.map.is_monotonic();
             let maker: &dyn RowMaker = match options.order + 1 {
-                2 if (is_part || !warp.map.is_monotonic()) && warp.is_2d() => &linear_points::LinearPoints(warp),
+                1 if is_small && options.pad == 0 => &nearest::NearestWarp(warp),
+                2 if is_small && rank == 2 && is_list => &linear_points::LinearPoints(warp),
+                2 if is_small && rank == 3 && options.pad == 0 => &linear_volume::LinearVolume(warp),
                 $($taps => &general::GeneralWarp::<_, $taps>::new(warp, is_narrow),)*
                 _ => unreachable!("the order was checked"),
             };
@@ -55,6 +59,11 @@ pub(super) fn make(
         (0 | 1, View::I16(array)) => gather!(array.view(), 1 2),
         (0 | 1, View::I32(array)) => gather!(array.view(), 1 2),
         (0 | 1, View::F32(array)) => gather!(array.view(), 1 2),
+        (0, View::Bool(array)) => gather!(array.view(), 1),
+        (0, View::I8(array)) => gather!(array.view(), 1),
+        (0, View::U32(array)) => gather!(array.view(), 1),
+        (0, View::I64(array)) => gather!(array.view(), 1),
+        (0, View::U64(array)) => gather!(array.view(), 1),
         (_, View::F64(array)) => gather!(array.view(), 1 2 3 4 5 6),
         (_, other) => {
             let copy = other.to_f64();

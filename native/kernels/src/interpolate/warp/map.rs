@@ -3,6 +3,7 @@
 use crate::array::sample::Sample;
 use crate::array::view::{View, read_line};
 use crate::exec::simd::{Kernel, dispatch, prefetch};
+use crate::interpolate::linear_coords::LinearCoords;
 use crate::interpolate::options::Options;
 use crate::match_dtype;
 use crate::memory::{self, CollectVec};
@@ -67,6 +68,18 @@ impl<'a> Map<'a> {
         matches!(self, Self::Affine { .. })
     }
 
+    /// The coordinates of a row on one axis if they are linear, and the position of its first pixel.
+    pub fn linear_row(&self, axis: usize, row: &[usize]) -> Option<(LinearCoords, usize)> {
+        let Self::Affine { matrix, offset, origin } = self else { return None };
+        let factors = &matrix[axis * (row.len() + 1)..][..row.len() + 1];
+        // The offset first, then one addition after another: SciPy's order.
+        let mut start = offset[axis];
+        for (at, (position, factor)) in row.iter().zip(factors).enumerate() {
+            start += (position + origin.get(at).unwrap_or(&0)) as f64 * factor;
+        }
+        Some((LinearCoords { start, step: factors[row.len()] }, *origin.last().unwrap_or(&0)))
+    }
+
     /// [`row`](Self::row) without a copy, if the coordinates are already stored as needed: reading them while they
     /// arrive from memory is faster than waiting for a copy.
     pub fn row_in_place(&self, axis: usize, row: &[usize], pad: usize, width: usize) -> Option<&[f64]> {
@@ -87,15 +100,9 @@ impl<'a> Map<'a> {
     /// The coordinates of a row on one input axis.
     pub fn row(&self, axis: usize, row: &[usize], pad: usize, to: &mut [f64]) {
         match self {
-            Self::Affine { matrix, offset, origin } => {
-                let factors = &matrix[axis * (row.len() + 1)..][..row.len() + 1];
-                // The offset first, then one addition after another: SciPy's order.
-                let mut start = offset[axis];
-                for (at, (position, factor)) in row.iter().zip(factors).enumerate() {
-                    start += (position + origin.get(at).unwrap_or(&0)) as f64 * factor;
-                }
-                let first = *origin.last().unwrap_or(&0);
-                dispatch(WriteLinear { start, step: factors[row.len()], first, pad: pad as f64, to });
+            Self::Affine { .. } => {
+                let (coords, first) = self.linear_row(axis, row).expect("those of an affine map are");
+                dispatch(WriteLinear { coords, first, pad: pad as f64, to });
                 return;
             }
             Self::Points(coordinates) => match_dtype!(View, coordinates, coordinates => {
@@ -124,8 +131,7 @@ impl<'a> Map<'a> {
 
 /// `start + x * step + pad` for x = first, first + 1, ….
 struct WriteLinear<'a> {
-    start: f64,
-    step: f64,
+    coords: LinearCoords,
     first: usize,
     pad: f64,
     to: &'a mut [f64],
@@ -137,7 +143,7 @@ impl Kernel for WriteLinear<'_> {
     #[inline(always)]
     fn run(self) {
         for (x, to) in self.to.iter_mut().enumerate() {
-            *to = (self.start + (self.first + x) as f64 * self.step) + self.pad;
+            *to = self.coords.at(self.first + x) + self.pad;
         }
     }
 }

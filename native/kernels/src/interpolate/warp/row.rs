@@ -1,8 +1,10 @@
 //! One row of a warp: its coordinates, and how its pixels are computed.
 
+use crate::border::Border;
 use crate::exec::simd::{Kernel, dispatch};
 use crate::interpolate::edges::Edges;
 use crate::interpolate::intervals::{Interval, covered, intersect, positions_within};
+use crate::interpolate::linear_coords::{LinearAxis, LinearCoords, POINTS};
 use crate::interpolate::options::Options;
 use crate::interpolate::warp::map::Map;
 use crate::memory;
@@ -24,6 +26,17 @@ pub(super) struct WarpRow<const TAPS: usize> {
     pub edges: Edges<TAPS>,
     /// Which points of a list lie outside the intervals.
     outside: Vec<bool>,
+    /// The coordinates on each axis that a kernel computes by itself, and the position of the first pixel.
+    linear: Vec<(LinearCoords, usize)>,
+}
+
+/// The coordinates of some pixels of a row on one axis.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RowAxis<'a> {
+    /// In memory.
+    List(&'a [f64]),
+    /// To be computed.
+    Linear(LinearAxis),
 }
 
 impl<const TAPS: usize> WarpRow<TAPS> {
@@ -35,6 +48,7 @@ impl<const TAPS: usize> WarpRow<TAPS> {
             inside: 0..0,
             edges: Edges::new(rank),
             outside: Vec::new(),
+            linear: Vec::new(),
         }
     }
 
@@ -48,6 +62,74 @@ impl<const TAPS: usize> WarpRow<TAPS> {
         options: &Options,
     ) -> &'r [f64] {
         &on_axis(&self.coordinates, map, row, axis, self.width, options)[self.inside.clone()]
+    }
+
+    /// The same after [`place_points`](Self::place_points).
+    pub fn points_inside<'r>(
+        &'r self,
+        map: &'r Map<'_>,
+        row: &[usize],
+        axis: usize,
+        options: &Options,
+    ) -> RowAxis<'r> {
+        match self.linear.get(axis) {
+            Some((coords, first)) => {
+                let first = (first + self.inside.start) as i32;
+                RowAxis::Linear(LinearAxis { coords: *coords, first })
+            }
+            None => RowAxis::List(self.axis_inside(map, row, axis, options)),
+        }
+    }
+
+    /// [`place`](Self::place), which leaves the coordinates of an affine map to those who use them.
+    pub fn place_points(
+        &mut self,
+        map: &Map<'_>,
+        row: &[usize],
+        spatial: &[(usize, usize)],
+        intervals: &[Interval],
+        options: &Options,
+    ) {
+        self.linear.clear();
+        memory::extend(&mut self.linear, (0..spatial.len()).map_while(|axis| map.linear_row(axis, row)));
+        let are_finite =
+            self.linear.iter().all(|(coords, _)| coords.start.is_finite() && coords.step.is_finite());
+        let end = self.linear.first().map_or(0, |(_, first)| first + self.width);
+        if self.linear.is_empty() || !are_finite || options.pad != 0 || end > i32::MAX as usize - POINTS {
+            self.linear.clear();
+            self.place(map, row, spatial, intervals, options);
+            return;
+        }
+        let range = end - self.width..end;
+        let (mut covered, mut inside) = (range.clone(), range);
+        if options.border == Border::Constant {
+            for ((coords, _), (len, _)) in self.linear.iter().zip(spatial) {
+                covered = coords.between(covered, 0.0, *len as f64 - 1.0);
+            }
+        }
+        // Often what is covered lies inside.
+        let reach = |(len, _): &(usize, usize)| (0.0, *len as f64 - 1.0);
+        if options.border == Border::Constant && spatial.iter().map(reach).eq(intervals.iter().copied()) {
+            inside = covered.clone();
+        } else if intervals.is_empty() {
+            inside = 0..0;
+        } else {
+            for ((coords, _), (low, high)) in self.linear.iter().zip(intervals) {
+                inside = coords.between(inside, *low, *high);
+            }
+        }
+        let first = end - self.width;
+        let on_row = |range: Range<usize>| {
+            if range.is_empty() { 0..0 } else { range.start - first..range.end - first }
+        };
+        (self.covered, self.inside) = (on_row(covered), on_row(inside));
+        self.edges.clear();
+        let inside =
+            if self.inside.is_empty() { self.covered.start..self.covered.start } else { self.inside.clone() };
+        for pixel in (self.covered.start..inside.start).chain(inside.end..self.covered.end) {
+            let point = self.linear.iter().map(|(coords, _)| coords.at(first + pixel));
+            self.edges.push(pixel, point, spatial, options);
+        }
     }
 
     /// Classify the pixels of a row.

@@ -12,7 +12,7 @@ use std::ops::Range;
 /// Whether elements of this type are read without converting the image to `f64`.
 pub(super) fn is_read_directly(image: &View<'_>, order: usize) -> bool {
     let common = matches!(image, View::U8(_) | View::U16(_) | View::I16(_) | View::I32(_) | View::F32(_));
-    common && order <= 1 || matches!(image, View::F64(_))
+    order == 0 || common && order == 1 || matches!(image, View::F64(_))
 }
 
 /// Estimated nanoseconds per sample.
@@ -49,12 +49,11 @@ impl<T: Sample> Warp<'_, '_, T> {
         self.samples(axis).start * self.pixels.spatial[axis].1
     }
 
-    /// Whether there are two spatial axes with element offsets below 2^31.
-    pub fn is_2d(&self) -> bool {
-        let end = |axis: usize| self.samples(axis).end.saturating_mul(self.pixels.spatial[axis].1);
-        self.pixels.spatial.len() == 2
-            && end(0).saturating_add(end(1)) <= i32::MAX as usize
-            && self.pixels.elements().len() <= i32::MAX as usize
+    /// Whether element offsets are below 2^31.
+    pub fn has_small_offsets(&self) -> bool {
+        let end = |axis: usize| self.samples(axis).end.saturating_mul(self.pixels.spatial[axis].1.max(1));
+        let all = (0..self.pixels.spatial.len()).map(end).fold(0, usize::saturating_add);
+        all.max(self.pixels.elements().len()) <= i32::MAX as usize
     }
 
     /// Store the sums of the edge pixels of one outer plane in a row.
