@@ -5,6 +5,7 @@
 use crate::dtype::{DType, match_pair};
 use crate::op::Op;
 use crate::source::Source;
+use crate::warp::shared::SharedFields;
 use crate::workspace::Workspace;
 use offgraph_kernels::array::axes::Axes;
 use offgraph_kernels::array::view::{View, ViewMut};
@@ -32,6 +33,7 @@ pub struct Target<'a> {
 ///
 /// Where an operation does not fit its input; outputs may hold a part of the result then.
 pub fn execute(targets: Vec<Target<'_>>) -> Result<()> {
+    let _shared = (targets.len() > 1).then(SharedFields::new);
     targets.into_iter().try_for_each(execute_target)
 }
 
@@ -70,6 +72,7 @@ pub fn execute_each(samples: Vec<Vec<Target<'_>>>) -> Vec<Option<Refused>> {
 /// Run one sample; running out of memory is its error, too.
 fn execute_one(targets: Vec<Target<'_>>) -> Option<Refused> {
     let (target, op) = (Cell::new(0), Cell::new(0));
+    let _shared = (targets.len() > 1).then(SharedFields::new);
     let done = memory::catch_memory_error(|| {
         targets.into_iter().enumerate().try_for_each(|(number, each)| {
             target.set(number);

@@ -1,9 +1,9 @@
 //! Resampling: affine maps, zooms by an axis each, and weighted sums; the kernels' loops over workspaces.
 
 use crate::clip::{Clip, hide};
-use crate::dtype::{DType, match_pair};
+use crate::dtype::DType;
 use crate::grid::{Grid, GridAxis};
-use crate::workspace::{Workspace, read_in_c_order, write_in_c_order};
+use crate::workspace::{Workspace, as_halves, as_halves_mut, read_in_c_order, write_in_c_order};
 use offgraph_kernels::array::axes::{Axes, order_axes};
 use offgraph_kernels::array::view::{View, ViewMut};
 use offgraph_kernels::border::Border;
@@ -89,51 +89,15 @@ impl Affine {
         hide(&self.clips, output, axes)
     }
 
-    /// Labels of 64 bits, which `f64` does not hold: the numbers of pixels are resampled, and the labels looked up.
+    /// Labels of 64 bits, which `f64` does not hold: each is read as two numbers of 32 bits, the planes of a pixel.
     fn read_wide_labels(&self, input: &View<'_>, output: ViewMut<'_>, axes: Axes) -> Result<()> {
-        let last = axes.outer + axes.spatial;
-        let shapes = (input.shape(), output.shape());
-        let fits = shapes.0.len() == shapes.1.len()
-            && shapes.0[..axes.outer] == shapes.1[..axes.outer]
-            && shapes.0[last..] == shapes.1[last..];
-        if !fits || self.policy.order != 0 || self.policy.border != Border::Nearest {
-            return Err(KernelError::shape(format!(
-                "labels of {:?} cannot be read to {:?}",
-                shapes.0, shapes.1
-            )));
-        }
-        let mut numbers = Workspace::new(DType::F64, &input.shape()[axes.outer..last]);
-        let ViewMut::F64(mut all) = numbers.view_mut() else { unreachable!("it was made of this type") };
-        all.iter_mut().enumerate().for_each(|(number, to)| *to = number as f64);
-        let mut read = Workspace::new(DType::F64, &output.shape()[axes.outer..last]);
-        warp::affine(
-            &numbers.view(),
-            read.view_mut(),
-            0,
-            &self.matrix,
-            &self.offset,
-            &self.policy.options(0),
-        )?;
-        let (numbers, read) = (numbers.view(), read.view());
-        let View::F64(read) = read else { unreachable!("it was made of this type") };
-        let planes: usize = input.shape()[last..].iter().product();
-        let (pixels, made) = (numbers.len() * planes, read.len() * planes);
-        if made == 0 {
-            return Ok(());
+        if self.policy.order != 0 || self.policy.border != Border::Nearest {
+            return Err(KernelError::parameter("labels are read at order 0 in mode 'nearest'"));
         }
         read_in_c_order(input, |input| {
             write_in_c_order(output, |output| {
-                match_pair!(input.view(), output, (from, to) => {
-                    let mut to = to;
-                    let from = from.as_slice().expect("in C order");
-                    let to = to.as_slice_mut().expect("in C order");
-                    for (from, to) in from.chunks_exact(pixels).zip(to.chunks_exact_mut(made)) {
-                        for (to, number) in to.chunks_exact_mut(planes).zip(&read) {
-                            to.copy_from_slice(&from[*number as usize * planes..][..planes]);
-                        }
-                    }
-                    Ok(())
-                }, _ => Err(KernelError::parameter("labels keep their type")))
+                let halves = Self { is_labels: false, clips: Vec::new(), ..self.clone() };
+                halves.run(&as_halves(input)?, as_halves_mut(output)?, axes)
             })
         })
     }

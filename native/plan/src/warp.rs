@@ -20,6 +20,7 @@ mod labels;
 mod projective;
 mod pull;
 mod rule;
+pub(crate) mod shared;
 
 use crate::clip::{Clip, hide};
 use crate::dtype::{Array, DType};

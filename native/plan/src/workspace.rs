@@ -4,9 +4,11 @@
 //! for every 4 KiB, and the zeros that the system writes into it.
 
 use crate::dtype::{Array, DType, elements, match_pair};
+use ndarray::{ArrayViewD, ArrayViewMutD};
+use offgraph_kernels::array::sample::Sample;
 use offgraph_kernels::array::view::{View, ViewMut};
-use offgraph_kernels::error::Result;
-use offgraph_kernels::memory;
+use offgraph_kernels::error::{KernelError, Result};
+use offgraph_kernels::memory::{self, CollectVec};
 use std::cell::RefCell;
 
 /// Bytes that a thread keeps at most.
@@ -94,6 +96,51 @@ pub(crate) fn write_in_c_order(
     work(made.view_mut())?;
     assign(&made.view(), output);
     Ok(())
+}
+
+/// The low and the high half of numbers of 64 bits, in the order in which they lie in memory, as a last axis of two.
+/// The array is in C order.
+pub(crate) fn as_halves<'a>(array: &'a View<'_>) -> Result<View<'a>> {
+    let shape = shape_of_halves(array.shape());
+    let halves: &[u32] = match array {
+        View::I64(array) => halves_of(array.as_slice()),
+        View::U64(array) => halves_of(array.as_slice()),
+        _ => None,
+    }
+    .ok_or_else(|| KernelError::shape("numbers of 64 bits lie in C order"))?;
+    let view =
+        ArrayViewD::from_shape(shape, halves).map_err(|error| KernelError::shape(error.to_string()))?;
+    Ok(View::U32(view))
+}
+
+/// The same of an array that is written.
+pub(crate) fn as_halves_mut(array: ViewMut<'_>) -> Result<ViewMut<'_>> {
+    let shape = shape_of_halves(array.shape());
+    let halves: &mut [u32] = match array {
+        ViewMut::I64(array) => halves_of_mut(array.into_slice()),
+        ViewMut::U64(array) => halves_of_mut(array.into_slice()),
+        _ => None,
+    }
+    .ok_or_else(|| KernelError::shape("numbers of 64 bits lie in C order"))?;
+    let view =
+        ArrayViewMutD::from_shape(shape, halves).map_err(|error| KernelError::shape(error.to_string()))?;
+    Ok(ViewMut::U32(view))
+}
+
+fn shape_of_halves(shape: &[usize]) -> Vec<usize> {
+    shape.iter().copied().chain([2]).collect_vec()
+}
+
+fn halves_of<T: Sample>(numbers: Option<&[T]>) -> Option<&[u32]> {
+    const { assert!(size_of::<T>() == 8) };
+    // SAFETY: a number of 64 bits is two of 32, whose alignment is no larger, and any bits are one.
+    numbers.map(|all| unsafe { std::slice::from_raw_parts(all.as_ptr().cast(), 2 * all.len()) })
+}
+
+fn halves_of_mut<T: Sample>(numbers: Option<&mut [T]>) -> Option<&mut [u32]> {
+    const { assert!(size_of::<T>() == 8) };
+    // SAFETY: as above, and any bits that are written are a number of 64 bits, as these are `i64` or `u64`.
+    numbers.map(|all| unsafe { std::slice::from_raw_parts_mut(all.as_mut_ptr().cast(), 2 * all.len()) })
 }
 
 /// Copy between arrays of one type and shape.

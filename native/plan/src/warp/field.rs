@@ -1,6 +1,7 @@
 //! Displacements: a field enlarged to one value per pixel, or sampled at any coordinates.
 
 use crate::dtype::{Array, DType};
+use crate::warp::shared;
 use crate::workspace::Workspace;
 use ndarray::{ArrayViewMutD, IxDyn};
 use offgraph_kernels::array::view::{View, ViewMut};
@@ -31,28 +32,38 @@ pub(super) fn displace(
         to.assign(from);
         return Ok(());
     }
+    let dense = shared::take(&view, order, zooms, to.shape());
+    let dense = dense.map_or_else(|| enlarge(&view, field.dtype(), order, zooms, to.shape()), Ok)?;
+    let ViewMut::F64(widened) = &mut to else {
+        return Err(KernelError::parameter("coordinates are float64"));
+    };
+    let View::F32(from) = dense.view() else {
+        return Err(KernelError::parameter("a field that is enlarged is float32"));
+    };
+    let (Some(widened), Some(from)) = (widened.as_slice_mut(), from.as_slice()) else {
+        return Err(KernelError::shape("coordinates lie in C order"));
+    };
+    dispatch(Widen { from, to: widened, nothing });
+    shared::keep(&view, order, zooms, dense);
+    Ok(())
+}
+
+/// A field with one value per pixel.
+fn enlarge(view: &View<'_>, dtype: DType, order: usize, zooms: &[f64], shape: &[usize]) -> Result<Workspace> {
     let options = Options { order, border: Border::Mirror, fill: 0.0, pad: 0 };
     let axis = |zoom: &f64| AxisMap { shift: None, zoom: Some(*zoom), grid: false };
     let maps = zooms.iter().map(axis).collect_vec();
-    let mut dense = Workspace::new(field.dtype(), to.shape());
+    let mut dense = Workspace::new(dtype, shape);
     if order < 2 {
-        zoom::zoom(&view, dense.view_mut(), 1, &maps, &options)?;
+        zoom::zoom(view, dense.view_mut(), 1, &maps, &options)?;
     } else {
         let mut workspace = Workspace::new(DType::F64, view.shape());
         let ViewMut::F64(coefficients) = workspace.view_mut() else {
             unreachable!("it was made of this type")
         };
-        zoom::zoom_filtered(&view, coefficients, dense.view_mut(), 1, &maps, &options)?;
+        zoom::zoom_filtered(view, coefficients, dense.view_mut(), 1, &maps, &options)?;
     }
-    let ViewMut::F64(to) = &mut to else { return Err(KernelError::parameter("coordinates are float64")) };
-    let View::F32(dense) = dense.view() else {
-        return Err(KernelError::parameter("a field that is enlarged is float32"));
-    };
-    let (Some(to), Some(from)) = (to.as_slice_mut(), dense.as_slice()) else {
-        return Err(KernelError::shape("coordinates lie in C order"));
-    };
-    dispatch(Widen { from, to, nothing });
-    Ok(())
+    Ok(dense)
 }
 
 /// Displacements in `f64`; those below `nothing` are none.
