@@ -3,6 +3,7 @@
     train      Resize 224, Rotate ±15°, shear 0.2, Normalize → float32 batches of 32 held by TensorFlow; fused and not
     crop       RandomResizedCrop 224, decoding the window alone, the whole image, and the window at a scale
     beside     work "train" beside a thread that runs Python without end, beside such a process, and alone
+    arrays     10,000 images of 32 × 32 × 3 in memory: Rotate ±15°, mirrored at random, Normalize
     denoise    zoom 0.5 of order 3, rotate 45°, shear 0.2, median 3 × 3, [0, 1], each step by itself
     gil        how long the interpreter lock is held per image
     enter      milliseconds from a filled batch to TensorFlow's tensor of it, and to the loop that asked for it
@@ -227,6 +228,32 @@ def crop(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list
         return measured(calls, rounds, "decoder", "crop")
     finally:
         found["decoder"].close()
+
+
+def arrays(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> list[dict]:
+    """Small images of one array, beside a pool of threads with OpenCV."""
+    found = start(["opencv_arrays"], pythons, root)
+    images = rivals.small_images()
+    turned = og.Compose([og.Rotate(rivals.ANGLE), og.Normalize("imagenet")])
+    for name, rival in found.items():
+        answers = rival.answer()
+        ours = [turned(image).image for image in images[: len(answers)]]
+        far = statistics.mean(
+            float((np.abs(a - b) * rivals.STD).mean()) for a, b in zip(answers, ours, strict=True)
+        )
+        print(f"{name}: {far:.2f} grey levels from ours on average")
+        if far > CLOSE:
+            raise SystemExit(f"{name} does other work: {far:.1f} grey levels away")
+    recipe = og.Compose([og.Augment(og.Rotate((-15, 15)), og.Flip("X", p=0.5)), og.Normalize("imagenet")])
+    calls: Calls = {name: rival.speed for name, rival in found.items()}
+    together, alone = og.array_source(images), og.array_source(list(images))
+    for name, source in (("offgraph", together), ("offgraph, a list of images", alone)):
+        calls[name] = passes(og.Loader(source, recipe, batch_size=BATCH, threads=THREADS), tensorflow=False)
+    try:
+        return measured(calls, rounds, next(iter(calls)), "arrays")
+    finally:
+        for rival in found.values():
+            rival.close()
 
 
 class Spinner:
@@ -457,6 +484,7 @@ def memory(root: Path, files: list[Path], rounds: int, pythons: list[str]) -> li
 PARTS: dict[str, Callable[[Path, list[Path], int, list[str]], list[dict]]] = {
     "train": train,
     "crop": crop,
+    "arrays": arrays,
     "beside": beside,
     "denoise": denoise,
     "gil": gil,

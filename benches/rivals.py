@@ -91,6 +91,37 @@ def opencv(threads: int) -> Batches:
     return batches
 
 
+def small_images(count: int = 10_000) -> np.ndarray:
+    """Images of 32 x 32 x 3, as of CIFAR-10: squares of 4 x 4 pixels of one colour."""
+    colours = np.random.default_rng(0).integers(0, 256, (count, 8, 8, 3), np.uint8)
+    return colours.repeat(4, 1).repeat(4, 2)
+
+
+def opencv_arrays(threads: int) -> Batches:
+    """Small images of one array, rotated, mirrored at random and normalised; in a pool of threads."""
+    import cv2
+
+    cv2.setNumThreads(0)
+    images, middle = small_images(), (31 / 2, 31 / 2)
+
+    def one(job: tuple[np.ndarray, float, bool]) -> np.ndarray:
+        image, angle, mirrored = job
+        image = cv2.warpAffine(
+            image, cv2.getRotationMatrix2D(middle, angle, 1), (32, 32), flags=cv2.INTER_LINEAR
+        )
+        return ((cv2.flip(image, 1) if mirrored else image) - MEAN) / STD
+
+    def batches(files: list[Path], angle: float | None) -> Iterator[np.ndarray]:
+        rng = np.random.default_rng(0)
+        given = images[:ANSWERS] if angle is not None else images
+        angles = np.full(len(given), angle) if angle is not None else rng.uniform(-15, 15, len(given))
+        mirrored = np.zeros(len(given), bool) if angle is not None else rng.random(len(given)) < 0.5
+        with ThreadPoolExecutor(threads) as pool:
+            yield from stacked(pool.map(one, zip(given, angles.tolist(), mirrored.tolist())))
+
+    return batches
+
+
 def scipy(threads: int) -> Batches:
     """What people write: decode, `zoom`, `rotate`, `affine_transform`, normalise; in a pool of threads."""
     import simplejpeg
@@ -211,6 +242,7 @@ RIVALS: dict[str, Callable[[int], Batches]] = {
     "dali": dali,
     "decoder": decoder,
     "opencv": opencv,
+    "opencv_arrays": opencv_arrays,
     "scipy": scipy,
     "scipy_denoise": scipy_denoise,
     "tensorflow": tensorflow,

@@ -11,6 +11,7 @@ from offgraph.core.errors import ArgumentError, RecipeMismatch
 from offgraph.dataset.built import BuiltDataset
 from offgraph.dataset.job import explain_difference
 from offgraph.loading.samples import DatasetSamples, FileSamples, Samples
+from offgraph.loading.unmoved import warn_of_unmoved
 from offgraph.recipe.compose import Compose
 from offgraph.sources import Source, is_built, open_source
 
@@ -75,6 +76,8 @@ def open_samples(
     reading = "rgb" if color is None else color
     opened = open_source(source, color=reading, task=task, class_names=class_names)
     samples = FileSamples(opened, one_hot)
+    if recipe is not None:
+        warn_of_unmoved(recipe, opened.target_names, opened.where)
     return Opened(samples, Compose([]) if recipe is None else recipe, 0 if seed is None else seed)
 
 
