@@ -254,7 +254,7 @@ def test_options_that_are_not_for_boxes(tmp_path):
         og.open_source(voc(tmp_path / "v"), masks="instances")
     with pytest.raises(og.SourceError, match="root= is for tables and COCO"):
         og.open_source(voc(tmp_path / "v"), root=tmp_path)
-    with pytest.raises(og.SourceError, match="task= is for VOC"):
+    with pytest.raises(og.SourceError, match="task='detect' takes a table with a row per box"):
         og.open_source(text(tmp_path / "t.csv", "path,label\na.png,x\n"), task="detect")
     with pytest.raises(og.SourceError, match="annotations='voc' is for folders"):
         og.open_source(text(tmp_path / "a.json", json.dumps(coco_data())), annotations="voc")

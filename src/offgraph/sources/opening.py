@@ -157,8 +157,8 @@ def open_source(
     first = source[0] if isinstance(source, list | tuple) and source else source
     if isinstance(first, np.ndarray):
         raise SourceError(
-            f"source is {'an array' if first is source else 'a list of arrays'}: give og.array_source(images, labels), or a path, such as "
-            "'photos/'"
+            f"source is {'an array' if first is source else 'a list of arrays'}: give og.array_source(images, labels); for files, "
+            "give a path, such as 'photos/'"
         )
     if is_list_of_paths(source):
         return _list_opened(
@@ -175,7 +175,7 @@ def open_source(
     for name, value in (("labels", labels), ("masks", masks)):
         if isinstance(value, list | tuple):
             raise SourceError(
-                f"{name}= is a list, which goes with a list of files: open_source(paths, {name}=…)"
+                f"{name}= is a list, which goes with a list of files: open_source(paths, {name}=…); beside a folder, give a path"
             )
     wanted = LabelOptions(labels, task, class_names, targets, repeats)  # type: ignore[arg-type]  # parsed there
     called = parse_columns(columns)

@@ -55,7 +55,7 @@ def _size_in_two(cls: type[Step], args: tuple[Any, ...], given: Mapping[str, Any
     if positional_names(cls)[:1] != ("size",):
         return None
     two = args[:2] if len(args) >= 2 else (given.get("height"), given.get("width"))
-    if not all(isinstance(length, int) and not isinstance(length, bool) for length in two):
+    if not all(isinstance(length, int) and not isinstance(length, bool) and length > 0 for length in two):
         return None
     return f"{cls.__name__}(({two[0]}, {two[1]}))"
 
