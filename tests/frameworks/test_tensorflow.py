@@ -98,7 +98,7 @@ def test_ctrl_c_ends_training(photos: Path) -> None:
         except subprocess.TimeoutExpired:
             run.kill()
             raise
-    assert said.rstrip().endswith("KeyboardInterrupt")
+    assert said.rstrip().endswith("KeyboardInterrupt"), (run.returncode, said)
 
 
 def test_a_batch_is_not_copied(photos: Path) -> None:
