@@ -170,9 +170,14 @@ fn has_many() -> bool {
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi")]
 fn permute_three(from: [&BytePlane; PLANES], steps: &TwoSteps, to: &mut [BytePlane; PLANES]) {
     use std::arch::x86_64::*;
-    // SAFETY: 64 bytes, without alignment.
-    let load = |bytes: &BytePlane| unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) };
-    let [a, b, c] = from.map(load);
+    // A function, and no closure given to `map`, which has not these instructions and may call it.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn load(bytes: &BytePlane) -> __m512i {
+        // SAFETY: 64 bytes, without alignment.
+        unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+    }
+    let [a, b, c] = [load(from[0]), load(from[1]), load(from[2])];
     for ([first, second], to) in steps.iter().zip(to) {
         let of_two = _mm512_permutex2var_epi8(a, load(first), b);
         let made = _mm512_permutex2var_epi8(of_two, load(second), c);

@@ -12,6 +12,16 @@ const LANES: usize = 16;
 /// The largest of three distances without their signs.
 const LARGEST_MAGNITUDE: i32 = 0b1011;
 
+/// The values of some pixels from one of them on.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(plane: &[u8; PIXELS], first: usize) -> __m512 {
+    let pixels: &[u8; LANES] = plane[first..].first_chunk().expect("a register is full");
+    // SAFETY: they are 16 bytes, which need no alignment.
+    let bytes = unsafe { _mm_loadu_si128(pixels.as_ptr().cast()) };
+    _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))
+}
+
 /// The sums of some pixels, and how far those of each pixel are from integers, at the most.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
@@ -23,15 +33,15 @@ pub(super) fn sums(
     farthest: &mut ColorPlane,
 ) {
     const { assert!(PIXELS.is_multiple_of(LANES)) };
-    let weights = weights.map(|row| row.map(|weight| _mm512_set1_ps(weight)));
+    let mut wide = [[_mm512_setzero_ps(); 3]; 3];
+    for (wide, weight) in wide.as_flattened_mut().iter_mut().zip(weights.as_flattened()) {
+        *wide = _mm512_set1_ps(*weight);
+    }
     let (black, white) = (_mm512_setzero_si512(), _mm512_set1_epi32(top as i32));
     for first in (0..PIXELS).step_by(LANES) {
-        // SAFETY: all planes have `PIXELS` elements, a multiple of `LANES`; neither needs alignment.
-        let [red, green, blue] = planes.each_ref().map(|plane| unsafe {
-            _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(plane.as_ptr().add(first).cast())))
-        });
+        let [red, green, blue] = [load(&planes[0], first), load(&planes[1], first), load(&planes[2], first)];
         let mut most = _mm512_setzero_ps();
-        for (made, [a, b, c]) in made.iter_mut().zip(weights) {
+        for (made, [a, b, c]) in made.iter_mut().zip(wide) {
             let sum = _mm512_fmadd_ps(blue, c, _mm512_fmadd_ps(green, b, _mm512_mul_ps(red, a)));
             let distance = _mm512_reduce_ps::<{ _MM_FROUND_TO_NEAREST_INT }>(sum);
             most = _mm512_range_ps::<LARGEST_MAGNITUDE>(most, distance);
