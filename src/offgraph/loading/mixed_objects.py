@@ -174,7 +174,7 @@ def _shown_by(plan: MixPlan, part: MixPart, given: _Objects, size: tuple[int, ..
         return replace(given, boxes=given.boxes.taken(np.zeros(0, np.int64), "its image has no room"))
     legs, boxes = _legs(part, size), given.boxes
     rules: BoxRules = plan.mix.rules(boxes.rules)
-    # The rules are of what the part shows: the pad behind it changes nothing of a box.
+    # The rules are of what the part shows: the pad after it changes nothing of a box.
     moved = boxes.under(rules).moved(legs)
     return replace(given, boxes=moved, points=None if given.points is None else given.points.moved(legs))
 
